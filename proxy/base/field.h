@@ -1,0 +1,66 @@
+#pragma once
+// How a credential type describes its configuration keys: the loader reads a file by these tables,
+// so a key, its default and its error message live beside the code that uses it.
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "proxy/base/result.h"
+#include "proxy/base/secret.h"
+
+namespace vsaproxy::base {
+
+// Where a value stands in the configuration file: 1-based, as editors count.
+struct Place {
+  int line = 0;
+  int column = 0;
+};
+
+// Where a secret's value comes from; never the value itself.
+struct SecretRef {
+  enum class Kind { file, env, systemd };
+  Kind kind = Kind::file;
+  std::string name;  // path (absolute, or relative to the configuration file), variable, credential
+  Place place;
+
+  friend bool operator==(const SecretRef& a, const SecretRef& b) {
+    return a.kind == b.kind && a.name == b.name;
+  }
+};
+
+enum class FieldType { text, path, choice, secret };
+
+struct Field {
+  std::string_view key;
+  FieldType type = FieldType::text;
+  bool required = false;
+  // What applies when the key is absent; not for secrets. Empty optional: the key is then absent.
+  std::optional<std::string_view> default_value = {};
+  std::span<const std::string_view> choices = {};  // for FieldType::choice
+  // Returns the fault in a value as a sentence that names the fix, or "" if it is fine.
+  std::string (*fault)(std::string_view value) = nullptr;
+};
+
+// The values of one credential, by the keys of its type's table.
+class FieldValues {
+ public:
+  // The value or the table's default; nullopt where there is neither.
+  std::optional<std::string_view> text(std::string_view key) const;
+  const SecretRef* secret(std::string_view key) const;
+
+  void set_text(std::string_view key, std::string value);
+  void set_secret(std::string_view key, SecretRef ref);
+  const std::map<std::string, SecretRef, std::less<>>& secrets() const { return secrets_; }
+
+  friend bool operator==(const FieldValues&, const FieldValues&) = default;
+
+ private:
+  std::map<std::string, std::string, std::less<>> texts_;
+  std::map<std::string, SecretRef, std::less<>> secrets_;
+};
+
+}  // namespace vsaproxy::base
