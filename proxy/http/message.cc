@@ -1,0 +1,157 @@
+#include "proxy/http/message.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/base/text.h"
+
+namespace vsaproxy::http {
+
+namespace {
+
+// Holds the additions to a usual head, so that most requests need one block.
+constexpr std::size_t smallest_block = 512;
+
+}  // namespace
+
+Fields Fields::clone() const {
+  Fields copy;
+  std::size_t bytes = 0;
+  for (const Field& field : fields_) bytes += field.name.size() + field.value.size();
+  copy.reserve(bytes);
+  copy.fields_.reserve(fields_.size());
+  for (const Field& field : fields_) copy.add(field.name, field.value);
+  return copy;
+}
+
+const Field* Fields::find(std::string_view name) const {
+  const auto found = std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) {
+    return base::equals_ignoring_case(field.name, name);
+  });
+  return found == fields_.end() ? nullptr : &*found;
+}
+
+std::size_t Fields::count(std::string_view name) const {
+  return static_cast<std::size_t>(std::count_if(
+      fields_.begin(), fields_.end(),
+      [&](const Field& field) { return base::equals_ignoring_case(field.name, name); }));
+}
+
+bool Fields::list_has(std::string_view name, std::string_view token) const {
+  for (const Field& field : fields_) {
+    if (!base::equals_ignoring_case(field.name, name)) continue;
+    for (ListItems items(field.value); const auto item = items.next();) {
+      if (base::equals_ignoring_case(*item, token)) return true;
+    }
+  }
+  return false;
+}
+
+void Fields::add(std::string_view name, std::string_view value) {
+  const std::string_view kept_name = keep(name);
+  fields_.push_back({kept_name, keep(value)});
+}
+
+void Fields::add_kept(std::string_view name, std::string_view value) {
+  fields_.push_back({name, value});
+}
+
+void Fields::set(std::string_view name, std::string_view value) {
+  const auto same = [&](const Field& field) {
+    return base::equals_ignoring_case(field.name, name);
+  };
+  const auto first = std::find_if(fields_.begin(), fields_.end(), same);
+  if (first == fields_.end()) return add(name, value);
+  first->value = keep(value);
+  fields_.erase(std::remove_if(first + 1, fields_.end(), same), fields_.end());
+}
+
+void Fields::set_value(std::size_t index, std::string_view value) {
+  fields_[index].value = keep(value);
+}
+
+void Fields::remove(std::string_view name) {
+  remove_if([&](const Field& field) { return base::equals_ignoring_case(field.name, name); });
+}
+
+void Fields::clear() {
+  fields_.clear();
+  // The newest block is the largest. Only one is kept, so that repeated use ends with one block
+  // that is large enough and no allocation.
+  if (blocks_.size() > 1) blocks_.erase(blocks_.begin(), blocks_.end() - 1);
+  if (!blocks_.empty()) blocks_.front().clear();
+}
+
+void Fields::release_memory() {
+  // Assigning an empty vector may keep the memory.
+  std::vector<Field>().swap(fields_);
+  std::vector<std::vector<char>>().swap(blocks_);
+}
+
+std::string_view Fields::keep(std::string_view text) {
+  if (text.empty()) return {};
+  reserve(text.size());
+  std::vector<char>& block = blocks_.back();
+  const std::size_t begin = block.size();
+  block.insert(block.end(), text.begin(), text.end());
+  return {block.data() + begin, text.size()};
+}
+
+void Fields::reserve(std::size_t bytes) {
+  std::size_t size = smallest_block;
+  if (!blocks_.empty()) {
+    const std::vector<char>& last = blocks_.back();
+    if (last.capacity() - last.size() >= bytes) return;
+    size = 2 * last.capacity();
+  }
+  std::vector<char> block;
+  block.reserve(std::max(size, bytes));
+  blocks_.push_back(std::move(block));
+}
+
+std::optional<std::string_view> ListItems::next() {
+  while (!rest_.empty()) {
+    const std::size_t comma = std::min(rest_.find(','), rest_.size());
+    const std::string_view item = base::trim(rest_.substr(0, comma));
+    rest_.remove_prefix(std::min(comma + 1, rest_.size()));
+    if (!item.empty()) return item;
+  }
+  return std::nullopt;
+}
+
+RequestHead RequestHead::clone() const {
+  RequestHead copy;
+  copy.fields = fields.clone();
+  copy.method = copy.fields.keep(method);
+  copy.target = copy.fields.keep(target);
+  copy.version = version;
+  copy.body = body;
+  return copy;
+}
+
+void RequestHead::clear() {
+  method = target = {};
+  version = Version::http_1_1;
+  fields.clear();
+  body = {};
+}
+
+ResponseHead ResponseHead::clone() const {
+  ResponseHead copy;
+  copy.status = status;
+  copy.fields = fields.clone();
+  copy.reason = copy.fields.keep(reason);
+  copy.version = version;
+  copy.body = body;
+  return copy;
+}
+
+void ResponseHead::clear() {
+  status = 0;
+  reason = {};
+  version = Version::http_1_1;
+  fields.clear();
+  body = {};
+}
+
+}  // namespace vsaproxy::http

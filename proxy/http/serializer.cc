@@ -1,0 +1,106 @@
+#include "proxy/http/serializer.h"
+
+#include <charconv>
+#include <cstdint>
+
+#include "proxy/base/text.h"
+
+namespace vsaproxy::http {
+
+namespace {
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+void append_number(std::string& out, std::uint64_t number) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  out.append(digits.data(), end.ptr);
+}
+
+bool is_length(const Field& field) {
+  return base::equals_ignoring_case(field.name, "Content-Length");
+}
+
+// The fields that the serializer alone decides.
+bool is_framing(const Field& field) {
+  switch (field.name.size()) {
+    case 10:
+      return base::equals_ignoring_case(field.name, "Connection") ||
+             base::equals_ignoring_case(field.name, "Keep-Alive");
+    case 14:
+      return is_length(field);
+    case 17:
+      return base::equals_ignoring_case(field.name, "Transfer-Encoding");
+    default:
+      return false;
+  }
+}
+
+void append_fields(std::string& out, const Fields& fields) {
+  for (const Field& field : fields.all()) {
+    if (!is_framing(field)) append_field(out, field.name, field.value);
+  }
+}
+
+void append_framing(std::string& out, BodyFraming body) {
+  if (body.kind == Framing::chunked) append_field(out, "Transfer-Encoding", "chunked");
+  if (body.kind != Framing::length) return;
+  out.append("Content-Length: ");
+  append_number(out, body.length);
+  out.append("\r\n");
+}
+
+void append_connection(std::string& out, ConnectionOption option) {
+  if (option == ConnectionOption::close) append_field(out, "Connection", "close");
+  if (option == ConnectionOption::keep_alive) append_field(out, "Connection", "keep-alive");
+}
+
+}  // namespace
+
+void append_request_head(std::string& out, const RequestHead& head, ConnectionOption option) {
+  out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
+  append_fields(out, head.fields);
+  append_framing(out, head.body);
+  append_connection(out, option);
+  out.append("\r\n");
+}
+
+void append_response_head(std::string& out, const ResponseHead& head) {
+  append_response_head(out, head, head.body, ConnectionOption::unspoken);
+}
+
+void append_response_head(std::string& out, const ResponseHead& head, BodyFraming body,
+                          ConnectionOption option) {
+  out.append("HTTP/1.1 ");
+  append_number(out, static_cast<std::uint64_t>(head.status));
+  out.append(" ").append(head.reason).append("\r\n");
+  append_fields(out, head.fields);
+  append_framing(out, body);
+  // 1xx and 204 must not have it (RFC 9110, 8.6).
+  if (body.kind == Framing::none && head.status >= 200 && head.status != 204) {
+    if (const Field* length = head.fields.find("Content-Length")) {
+      append_field(out, length->name, length->value);
+    }
+  }
+  append_connection(out, option);
+  out.append("\r\n");
+}
+
+ChunkHeader::ChunkHeader(std::size_t size) : begin_(sizeof text_ - 2) {
+  text_[begin_] = '\r';
+  text_[begin_ + 1] = '\n';
+  do {
+    text_[--begin_] = "0123456789abcdef"[size & 0xf];
+    size >>= 4;
+  } while (size != 0);
+}
+
+void append_last_chunk(std::string& out, const Fields* trailers) {
+  out.append("0\r\n");
+  if (trailers != nullptr) append_fields(out, *trailers);
+  out.append("\r\n");
+}
+
+}  // namespace vsaproxy::http
