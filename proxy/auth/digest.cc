@@ -1,0 +1,75 @@
+#include "proxy/auth/digest.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+#include <cstdlib>
+
+namespace vsaproxy::auth {
+namespace {
+
+using Hash = std::array<unsigned char, EVP_MAX_MD_SIZE>;
+
+const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+std::string hash_hex(std::string_view text, const EVP_MD* algorithm) {
+  Hash hash{};
+  unsigned int length = 0;
+  if (EVP_Digest(text.data(), text.size(), hash.data(), &length, algorithm, nullptr) != 1) {
+    std::abort();  // OpenSSL without SHA: nothing could log in
+  }
+  return hex(std::span(hash).first(length));
+}
+
+}  // namespace
+
+std::string hex(std::span<const unsigned char> bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const unsigned char byte : bytes) {
+    text.push_back(digits[byte >> 4]);
+    text.push_back(digits[byte & 0xF]);
+  }
+  return text;
+}
+
+std::string sha1_hex(std::string_view text) { return hash_hex(text, EVP_sha1()); }
+
+std::string sha256_hex(std::string_view text) { return hash_hex(text, EVP_sha256()); }
+
+std::string base64(std::string_view bytes) {
+  const std::size_t length = (bytes.size() + 2) / 3 * 4;
+  std::string text(length + 1, '\0');  // EVP_EncodeBlock ends with a NUL
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes_of(bytes),
+                  static_cast<int>(bytes.size()));
+  text.resize(length);
+  return text;
+}
+
+base::Secret basic_authorization(std::string_view user_and_password) {
+  constexpr std::string_view scheme = "Basic ";
+  std::string encoded = base64(user_and_password);
+  std::string value;
+  value.reserve(scheme.size() + encoded.size());
+  value.append(scheme).append(encoded);
+  base::wipe(encoded);
+  return base::Secret::take(std::move(value));
+}
+
+std::string fingerprint(const base::Secret& secret, std::string_view key) {
+  constexpr std::size_t shown_bytes = 6;
+  Hash hash{};
+  unsigned int length = 0;
+  const std::string_view text = secret.reveal();
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(text), text.size(),
+           hash.data(), &length) == nullptr) {
+    std::abort();
+  }
+  return hex(std::span(hash).first(shown_bytes));
+}
+
+}  // namespace vsaproxy::auth

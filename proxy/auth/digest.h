@@ -1,0 +1,28 @@
+#pragma once
+// Hashes and base64 as login formulas need them. Pure, any thread. Where the input is a secret, so
+// is the result: the caller wipes it.
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "proxy/base/secret.h"
+
+namespace vsaproxy::auth {
+
+// All hexadecimal digits are lower case.
+std::string hex(std::span<const unsigned char> bytes);
+std::string sha1_hex(std::string_view text);
+std::string sha256_hex(std::string_view text);
+
+// RFC 4648, 4: with padding, without line breaks.
+std::string base64(std::string_view bytes);
+
+// "Basic " and the base64 of the text (RFC 7617).
+base::Secret basic_authorization(std::string_view user_and_password);
+
+// 12 digits that tell two secrets apart without telling either. The key is random and never leaves
+// the process, so that a log gives nothing to test guesses with.
+std::string fingerprint(const base::Secret& secret, std::string_view key);
+
+}  // namespace vsaproxy::auth

@@ -1,0 +1,26 @@
+#include "proxy/auth/scheme_list.h"
+
+#include <algorithm>
+#include <array>
+
+#include "proxy/auth/schemes/header.h"
+#include "proxy/auth/schemes/kaseya_vsa9.h"
+
+namespace vsaproxy::auth {
+
+std::span<const SchemeSpec* const> all_schemes() {
+  static const std::array schemes = {
+      &kaseya_vsa9_scheme(),
+      &header_scheme(),
+  };
+  return schemes;
+}
+
+const SchemeSpec* find_scheme(std::string_view name) {
+  const auto schemes = all_schemes();
+  const auto found = std::find_if(schemes.begin(), schemes.end(),
+                                  [name](const SchemeSpec* spec) { return spec->name == name; });
+  return found == schemes.end() ? nullptr : *found;
+}
+
+}  // namespace vsaproxy::auth

@@ -1,0 +1,46 @@
+#include "proxy/routing/access_policy.h"
+
+#include <algorithm>
+
+#include "proxy/base/text.h"
+
+namespace vsaproxy::routing {
+namespace {
+
+using base::ErrorKind;
+
+constexpr std::string_view browser_fields[] = {"Origin", "Sec-Fetch-Site",
+                                               "Access-Control-Request-Method", "Referer"};
+
+}  // namespace
+
+base::Result<void> check_host(const AccessRules& rules, std::string_view host_without_port) {
+  const bool allowed = std::any_of(
+      rules.allowed_hosts.begin(), rules.allowed_hosts.end(),
+      [&](const std::string& host) { return base::equals_ignoring_case(host, host_without_port); });
+  if (allowed) return {};
+  return base::fail(ErrorKind::host_not_allowed,
+                    "the host that the request names is not in allowed_hosts of this listener");
+}
+
+base::Result<void> check_browser(const http::Fields& fields) {
+  for (const std::string_view name : browser_fields) {
+    if (fields.has(name)) {
+      return base::fail(ErrorKind::browser_refused,
+                        fmt::format("the field {} shows that a browser sent the request, and "
+                                    "browsers are refused",
+                                    name));
+    }
+  }
+  return {};
+}
+
+base::Result<void> check_method(std::string_view method) {
+  if (base::equals_ignoring_case(method, "TRACE") || base::equals_ignoring_case(method, "TRACK")) {
+    return base::fail(ErrorKind::method_refused,
+                      "TRACE and TRACK are refused: their answers repeat the request's fields");
+  }
+  return {};
+}
+
+}  // namespace vsaproxy::routing
