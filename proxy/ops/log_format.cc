@@ -1,0 +1,258 @@
+#include "proxy/ops/log_format.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "proxy/auth/utf8.h"
+
+namespace vsaproxy::ops {
+namespace {
+
+using settings::LogFormat;
+using settings::QueryLogging;
+
+std::string_view level_name(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warning:
+      return "warn";
+    case LogLevel::error:
+      return "error";
+  }
+  return "error";
+}
+
+// What steers a terminal or turns the reading direction, beyond ASCII.
+bool is_steering(char32_t c) {
+  return (c >= 0x80 && c < 0xA0) || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
+         (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
+bool is_plain_ascii(char c) { return c >= ' ' && c < '\x7F' && c != '"' && c != '\\'; }
+
+void append_ascii_escape(char c, LogFormat format, std::string& out) {
+  switch (c) {
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      fmt::format_to(std::back_inserter(out),
+                     fmt::runtime(format == LogFormat::json ? "\\u{:04x}" : "\\x{:02x}"),
+                     static_cast<unsigned char>(c));
+  }
+}
+
+// Appends the escaped front of the text and returns its length.
+std::size_t append_front(std::string_view text, LogFormat format, std::string& out) {
+  const char c = text.front();
+  if (static_cast<unsigned char>(c) < 0x80) {
+    if (is_plain_ascii(c)) {
+      out.push_back(c);
+    } else {
+      append_ascii_escape(c, format, out);
+    }
+    return 1;
+  }
+  const auth::CodePoint point = auth::decode_utf8(text);
+  if (point.length == 0) {
+    if (format == LogFormat::json) {
+      out += "\\ufffd";
+    } else {
+      append_ascii_escape(c, format, out);
+    }
+    return 1;
+  }
+  if (is_steering(point.value)) {
+    fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(point.value));
+  } else {
+    out.append(text.substr(0, point.length));
+  }
+  return point.length;
+}
+
+void append_escaped(std::string_view text, LogFormat format, std::string& out) {
+  while (!text.empty()) {
+    const auto plain = std::find_if_not(text.begin(), text.end(), is_plain_ascii);
+    out.append(text.begin(), plain);
+    text.remove_prefix(static_cast<std::size_t>(plain - text.begin()));
+    if (!text.empty()) text.remove_prefix(append_front(text, format, out));
+  }
+}
+
+bool is_bare(std::string_view value) {
+  return std::all_of(value.begin(), value.end(),
+                     [](char c) { return c != ' ' && is_plain_ascii(c); });
+}
+
+// The members of a line, one after the other, in either format.
+class LineWriter {
+ public:
+  LineWriter(LogFormat format, std::string& out) : format_(format), out_(out) {}
+
+  void text(std::string_view key, std::string_view value) {
+    name(key);
+    if (format_ == LogFormat::json) {
+      append_json_text(value, out_);
+    } else {
+      append_text_value(value, out_);
+    }
+  }
+
+  // The path and what is shown of the query as one value.
+  void target(std::string_view path, std::string_view query, QueryLogging shown) {
+    if (query.empty() || shown == QueryLogging::drop) return text("path", path);
+    name("path");
+    const bool bare = format_ == LogFormat::text && is_bare(path) && is_bare(query);
+    if (!bare) out_.push_back('"');
+    append_escaped(path, format_, out_);
+    out_.push_back('?');
+    if (shown == QueryLogging::full) {
+      append_escaped(query, format_, out_);
+    } else {
+      names(query);
+    }
+    if (!bare) out_.push_back('"');
+  }
+
+  template <class Number>
+  void number(std::string_view key, Number value) {
+    name(key);
+    fmt::format_to(std::back_inserter(out_), "{}", value);
+  }
+
+  void milliseconds(std::string_view key, std::chrono::microseconds value) {
+    name(key);
+    const auto count = std::max<std::int64_t>(value.count(), 0);
+    fmt::format_to(std::back_inserter(out_), "{}.{:03}", count / 1000, count % 1000);
+  }
+
+  void flag(std::string_view key, bool value) {
+    name(key);
+    out_ += value ? "true" : "false";
+  }
+
+ private:
+  // Each name without its value; what has no value is a name ("?WSDL").
+  void names(std::string_view query) {
+    while (true) {
+      const std::size_t end = std::min(query.find('&'), query.size());
+      const std::string_view parameter = query.substr(0, end);
+      append_escaped(parameter.substr(0, parameter.find('=')), format_, out_);
+      if (end == query.size()) return;
+      out_.push_back('&');
+      query.remove_prefix(end + 1);
+    }
+  }
+
+  void name(std::string_view key) {
+    if (format_ == LogFormat::json) {
+      out_ += ',';
+      append_json_text(key, out_);
+      out_ += ':';
+    } else {
+      out_.append(" ").append(key).append("=");
+    }
+  }
+
+  LogFormat format_;
+  std::string& out_;
+};
+
+}  // namespace
+
+void append_timestamp(base::WallTime at, std::string& out) {
+  using namespace std::chrono;
+  const auto whole = floor<std::chrono::milliseconds>(at);
+  const auto day = floor<days>(whole);
+  const year_month_day date(day);
+  const hh_mm_ss time(whole - day);
+  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                 static_cast<unsigned>(date.day()), time.hours().count(), time.minutes().count(),
+                 time.seconds().count(), time.subseconds().count());
+}
+
+void append_text_value(std::string_view value, std::string& out) {
+  if (value.empty()) {
+    out.push_back('-');
+    return;
+  }
+  if (value != "-" && is_bare(value)) {
+    out.append(value);
+    return;
+  }
+  out.push_back('"');
+  append_escaped(value, LogFormat::text, out);
+  out.push_back('"');
+}
+
+void append_json_text(std::string_view value, std::string& out) {
+  out.push_back('"');
+  append_escaped(value, LogFormat::json, out);
+  out.push_back('"');
+}
+
+void append_log_line(base::WallTime at, LogLevel level, std::string_view message,
+                     std::span<const LogField> fields, LogFormat format, std::string& out) {
+  if (format == LogFormat::json) {
+    out += "{\"ts\":\"";
+    append_timestamp(at, out);
+    out += "\",\"level\":\"";
+    out += level_name(level);
+    out += "\",\"message\":";
+    append_json_text(message, out);
+  } else {
+    append_timestamp(at, out);
+    fmt::format_to(std::back_inserter(out), " {:<5} ", level_name(level));
+    append_escaped(message, LogFormat::text, out);
+  }
+  LineWriter line(format, out);
+  for (const auto& [key, value] : fields) line.text(key, value);
+  out += format == LogFormat::json ? "}\n" : "\n";
+}
+
+void append_access_line(const AccessRecord& record, LogFormat format, QueryLogging query,
+                        std::string& out) {
+  if (format == LogFormat::json) out += "{\"ts\":\"";
+  append_timestamp(record.at, out);
+  out += format == LogFormat::json ? "\"" : " access";
+  LineWriter line(format, out);
+  line.text("id", record.id);
+  line.text("listener", record.listener);
+  line.text("client", record.client);
+  line.text("key", record.key);
+  line.text("method", record.method);
+  line.target(record.path, record.query, query);
+  line.text("route", record.route);
+  line.text("upstream", record.upstream);
+  line.number("status", record.status);
+  line.text("error", record.error);
+  line.number("bytes_in", record.bytes_in);
+  line.number("bytes_out", record.bytes_out);
+  line.milliseconds("ms_total", record.total);
+  line.milliseconds("ms_upstream", record.upstream_time);
+  line.milliseconds("ms_login_wait", record.login_wait);
+  line.flag("replayed", record.replayed);
+  line.flag("reused", record.reused);
+  line.text("session", record.session);
+  out += format == LogFormat::json ? "}\n" : "\n";
+}
+
+}  // namespace vsaproxy::ops

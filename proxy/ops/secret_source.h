@@ -1,0 +1,31 @@
+#pragma once
+// Reads secrets where a SecretRef says they are, and notices when they change. May block on a disk:
+// the manager thread and commands call it, workers never.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proxy/base/field.h"
+#include "proxy/base/result.h"
+#include "proxy/base/secret.h"
+
+namespace vsaproxy::ops {
+
+// Relative file names stand beside the configuration file. One trailing newline is trimmed. Errors:
+// configuration, with the reference and the fix: missing, unreadable, empty, over 64 KiB, or a file
+// that every user may read. Never part of the value.
+base::Result<base::Secret> read_secret(const base::SecretRef& ref, std::string_view settings_file);
+
+// A text that is no secret, a certificate or a bundle of them: every user may read it, and it may
+// have 4 MiB. Else as read_secret, but nothing is trimmed.
+base::Result<std::string> read_public(const base::SecretRef& ref, std::string_view settings_file);
+
+// Changes when the file behind the reference does (inode, size or time of change); constant for
+// environment variables; 0 while the file is missing.
+std::uint64_t secret_stamp(const base::SecretRef& ref, std::string_view settings_file);
+
+// "file vsa.pat", "systemd credential vsa-pat", "environment variable X": for messages.
+std::string describe(const base::SecretRef& ref);
+
+}  // namespace vsaproxy::ops
