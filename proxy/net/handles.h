@@ -1,0 +1,53 @@
+#pragma once
+// Owners of C handles: libevent, OpenSSL and file descriptors. Destroying the owner frees the
+// handle.
+
+#include <event2/event.h>
+#include <event2/http.h>
+#include <openssl/ssl.h>
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+
+namespace vsaproxy::net {
+
+template <auto free_function>
+struct HandleDeleter {
+  template <class T>
+  void operator()(T* handle) const noexcept {
+    free_function(handle);
+  }
+};
+
+using EventBaseHandle = std::unique_ptr<event_base, HandleDeleter<event_base_free>>;
+using EventHandle = std::unique_ptr<event, HandleDeleter<event_free>>;
+using HttpServerHandle = std::unique_ptr<evhttp, HandleDeleter<evhttp_free>>;
+using SslHandle = std::unique_ptr<SSL, HandleDeleter<SSL_free>>;
+using SslContextHandle = std::unique_ptr<SSL_CTX, HandleDeleter<SSL_CTX_free>>;
+using SslSessionHandle = std::unique_ptr<SSL_SESSION, HandleDeleter<SSL_SESSION_free>>;
+using X509Handle = std::unique_ptr<X509, HandleDeleter<X509_free>>;
+using PrivateKeyHandle = std::unique_ptr<EVP_PKEY, HandleDeleter<EVP_PKEY_free>>;
+using BioHandle = std::unique_ptr<BIO, HandleDeleter<BIO_free_all>>;
+
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace vsaproxy::net

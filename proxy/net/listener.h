@@ -1,0 +1,65 @@
+#pragma once
+// Listening sockets and the accepting of connections. Sockets are opened once by the main thread
+// and survive a reload; each worker accepts on its own.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/net/handles.h"
+#include "proxy/settings/settings.h"
+
+namespace vsaproxy::net {
+
+// The sockets of one address: one for each worker (SO_REUSEPORT), or one shared by all.
+class ListeningSockets {
+  // Only open() can name it.
+  struct Private {};
+
+ public:
+  explicit ListeningSockets(Private) {}
+  // A stale Unix socket file is replaced, one that somebody listens on is not. Errors: system.
+  static base::Result<std::unique_ptr<ListeningSockets>> open(
+      const settings::ListenAddress& address, std::string_view runtime_dir, int workers);
+  ~ListeningSockets();  // removes a Unix socket file
+  ListeningSockets(const ListeningSockets&) = delete;
+  ListeningSockets& operator=(const ListeningSockets&) = delete;
+
+  int fd_for(int worker) const;
+  // With the real port, "127.0.0.1:41234" or "unix:/run/vsaproxy/proxy.sock".
+  const std::string& name() const { return name_; }
+
+ private:
+  base::Result<void> open_tcp(const settings::TcpAddress& address, int workers);
+  base::Result<void> open_unix(std::string path);
+
+  std::vector<FileDescriptor> sockets_;
+  std::string name_;
+  std::string unix_path_;
+};
+
+// Accepts on one socket in one worker. Destroying it stops accepting; the socket stays open.
+class Acceptor {
+ public:
+  // `peer` is the address of the client, "127.0.0.1:5000" or "unix".
+  using OnAccepted = std::function<void(FileDescriptor socket, std::string peer)>;
+  Acceptor(LibeventLoop& loop, int listening_fd, OnAccepted on_accepted);
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+  // Accepts whatever has completed its handshake already: before a listening socket is closed.
+  void accept_waiting();
+
+ private:
+  bool accept_one();
+
+  int fd_;
+  OnAccepted on_accepted_;
+  EventHandle event_;
+  std::unique_ptr<Timer> pause_;  // after descriptors ran out
+};
+
+}  // namespace vsaproxy::net

@@ -1,0 +1,141 @@
+#include "proxy/net/socket_stream.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace vsaproxy::net {
+namespace {
+
+constexpr std::size_t max_parts = 8;
+// An emptied buffer above this is given back: an idle connection owns none.
+constexpr std::size_t kept_capacity = 0;
+
+}  // namespace
+
+SocketStream::SocketStream(LibeventLoop& loop, FileDescriptor socket) : socket_(std::move(socket)) {
+  const int on = 1;
+  // Fails harmlessly on Unix sockets.
+  setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  read_event_.reset(event_new(
+      loop.base(), socket_.get(), EV_READ | EV_PERSIST,
+      [](evutil_socket_t, short, void* self) noexcept {
+        static_cast<SocketStream*>(self)->on_read_event();
+      },
+      this));
+  event_add(read_event_.get(), nullptr);
+}
+
+SocketStream::~SocketStream() = default;
+
+ReadResult SocketStream::read(std::span<char> into) {
+  const ssize_t n = recv(socket_.get(), into.data(), into.size(), 0);
+  if (n > 0) return {IoStatus::ok, static_cast<std::size_t>(n)};
+  if (n == 0) return {IoStatus::end, 0};
+  if (errno == EAGAIN || errno == EINTR) return {IoStatus::would_block, 0};
+  return {IoStatus::failed, 0};
+}
+
+bool SocketStream::write(std::span<const std::string_view> parts) {
+  if (broken_) return false;
+  const std::size_t taken = unsent() == 0 ? send_now(parts) : 0;
+  if (broken_) return false;
+  keep(parts, taken);
+  return true;
+}
+
+void SocketStream::keep(std::span<const std::string_view> parts, std::size_t taken) {
+  for (const std::string_view part : parts) {
+    const std::size_t skip = std::min(taken, part.size());
+    taken -= skip;
+    unsent_.append(part.substr(skip));
+  }
+  if (unsent() > 0) want_write_event();
+}
+
+void SocketStream::want_write_event() {
+  if (!write_event_) {
+    write_event_.reset(event_new(
+        event_get_base(read_event_.get()), socket_.get(), EV_WRITE,
+        [](evutil_socket_t, short, void* self) noexcept {
+          static_cast<SocketStream*>(self)->on_write_event();
+        },
+        this));
+  }
+  event_add(write_event_.get(), nullptr);
+}
+
+std::size_t SocketStream::send_now(std::span<const std::string_view> parts) {
+  std::array<iovec, max_parts> vectors{};
+  std::size_t count = 0;
+  for (const std::string_view part : parts.first(std::min(parts.size(), max_parts))) {
+    if (part.empty()) continue;
+    vectors[count++] = {.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()};
+  }
+  if (count == 0) return 0;
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = count;
+  const ssize_t n = sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+  if (n >= 0) return static_cast<std::size_t>(n);
+  if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS) broken_ = true;
+  return 0;
+}
+
+void SocketStream::flush() {
+  const std::string_view rest = std::string_view(unsent_).substr(sent_);
+  sent_ += send_now({&rest, 1});
+  if (broken_) {
+    unsent_.clear();
+    sent_ = 0;
+    handler_->on_failed(
+        {base::ErrorKind::upstream_closed, "the peer closed while we were sending"});
+    return;
+  }
+  if (unsent() > 0) {
+    want_write_event();
+    return;
+  }
+  unsent_.clear();
+  sent_ = 0;
+  if (unsent_.capacity() > kept_capacity) std::string().swap(unsent_);
+  if (finishing_) end_sending();
+  handler_->on_drained();
+}
+
+void SocketStream::on_read_event() {
+  if (handler_ != nullptr) handler_->on_readable();
+}
+
+void SocketStream::on_write_event() {
+  if (handler_ != nullptr) flush();
+}
+
+void SocketStream::set_reading(bool on) {
+  if (on == reading_) return;
+  reading_ = on;
+  if (on) {
+    event_add(read_event_.get(), nullptr);
+  } else {
+    event_del(read_event_.get());
+  }
+}
+
+void SocketStream::finish_writing() {
+  finishing_ = true;
+  if (unsent() == 0) end_sending();
+}
+
+void SocketStream::end_sending() { shutdown(socket_.get(), SHUT_WR); }
+
+void SocketStream::reset_on_close() {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+}  // namespace vsaproxy::net

@@ -1,0 +1,79 @@
+#pragma once
+// Stream over a connected, non-blocking socket, plain or with TLS. Sockets and SSL are driven
+// directly: one persistent read event, a write event only while bytes are unsent.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "proxy/net/event_loop.h"
+#include "proxy/net/handles.h"
+#include "proxy/net/stream.h"
+
+namespace vsaproxy::net {
+
+class SocketStream : public Stream {
+ public:
+  SocketStream(LibeventLoop& loop, FileDescriptor socket);
+  ~SocketStream() override;
+  SocketStream(const SocketStream&) = delete;
+  SocketStream& operator=(const SocketStream&) = delete;
+
+  void set_handler(StreamHandler* handler) override { handler_ = handler; }
+  ReadResult read(std::span<char> into) override;
+  bool write(std::span<const std::string_view> parts) override;
+  std::size_t unsent() const override { return unsent_.size() - sent_; }
+  void set_reading(bool on) override;
+  void finish_writing() override;
+  void reset_on_close() override;
+
+ protected:
+  // Sends what it can of the parts now. Sets broken_ on failure. Returns the bytes taken.
+  virtual std::size_t send_now(std::span<const std::string_view> parts);
+  virtual void end_sending();
+  virtual void on_read_event();
+  virtual void on_write_event();
+  void want_write_event();
+  void flush();
+  void keep(std::span<const std::string_view> parts, std::size_t taken);
+
+  FileDescriptor socket_;
+  EventHandle read_event_;
+  EventHandle write_event_;  // made when first needed
+  StreamHandler* handler_ = nullptr;
+  std::string unsent_;
+  std::size_t sent_ = 0;  // of unsent_
+  bool reading_ = true;
+  bool broken_ = false;
+  bool finishing_ = false;
+};
+
+class TlsStream final : public SocketStream {
+ public:
+  // The SSL object is ready to connect or accept. `on_established` is called from the loop when the
+  // handshake is done, before any on_readable(); may be empty.
+  TlsStream(LibeventLoop& loop, FileDescriptor socket, SslHandle ssl,
+            std::function<void()> on_established);
+  ~TlsStream() override;
+
+  ReadResult read(std::span<char> into) override;
+  void set_reading(bool on) override;
+  // True if the session came from an earlier connection.
+  bool is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+
+ private:
+  std::size_t send_now(std::span<const std::string_view> parts) override;
+  std::size_t send_record(std::string_view bytes);
+  void end_sending() override;
+  void on_read_event() override;
+  void on_write_event() override;
+  void handshake();
+  base::Error handshake_error(int code) const;
+
+  SslHandle ssl_;
+  std::function<void()> on_established_;
+  bool established_ = false;
+  bool read_wants_write_ = false;
+};
+
+}  // namespace vsaproxy::net

@@ -1,0 +1,167 @@
+#include <openssl/err.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "proxy/net/socket_stream.h"
+
+namespace vsaproxy::net {
+namespace {
+
+// One TLS record; small parts (a head, a chunk line, a body) are gathered into one.
+constexpr std::size_t record_size = 16 * 1024;
+
+}  // namespace
+
+TlsStream::TlsStream(LibeventLoop& loop, FileDescriptor socket, SslHandle ssl,
+                     std::function<void()> on_established)
+    : SocketStream(loop, std::move(socket)),
+      ssl_(std::move(ssl)),
+      on_established_(std::move(on_established)) {
+  SSL_set_fd(ssl_.get(), socket_.get());
+  // A client speaks first; a server waits for the read event.
+  if (SSL_is_server(ssl_.get()) == 0) want_write_event();
+}
+
+TlsStream::~TlsStream() {
+  // The peer's side of the closure is not waited for (RFC 8446, 6.1).
+  ERR_clear_error();
+  if (established_ && !broken_) SSL_shutdown(ssl_.get());
+}
+
+void TlsStream::handshake() {
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_.get());
+  if (result == 1) {
+    established_ = true;
+    if (on_established_) std::exchange(on_established_, nullptr)();
+    if (unsent() > 0) want_write_event();
+    return;
+  }
+  const int code = SSL_get_error(ssl_.get(), result);
+  if (code == SSL_ERROR_WANT_READ) return;
+  if (code == SSL_ERROR_WANT_WRITE) {
+    want_write_event();
+    return;
+  }
+  broken_ = true;
+  event_del(read_event_.get());
+  reading_ = false;
+  if (handler_ != nullptr) handler_->on_failed(handshake_error(code));
+}
+
+base::Error TlsStream::handshake_error(int code) const {
+  const long verdict = SSL_get_verify_result(ssl_.get());
+  std::string reason;
+  if (verdict != X509_V_OK) {
+    reason = X509_verify_cert_error_string(verdict);
+  } else if (const char* text = ERR_reason_error_string(ERR_peek_error()); text != nullptr) {
+    reason = text;
+  } else {
+    reason = code == SSL_ERROR_SYSCALL || code == SSL_ERROR_ZERO_RETURN
+                 ? "the peer closed the connection"
+                 : "unknown error";
+  }
+  ERR_clear_error();
+  return {base::ErrorKind::upstream_tls, "TLS handshake failed: " + reason};
+}
+
+ReadResult TlsStream::read(std::span<char> into) {
+  if (!established_) return {broken_ ? IoStatus::failed : IoStatus::would_block, 0};
+  ERR_clear_error();
+  std::size_t n = 0;
+  if (SSL_read_ex(ssl_.get(), into.data(), into.size(), &n) == 1) {
+    // What OpenSSL holds already makes no socket readable: ask for another turn.
+    if (reading_ && SSL_has_pending(ssl_.get()) == 1) event_active(read_event_.get(), EV_READ, 0);
+    return {IoStatus::ok, n};
+  }
+  const int code = SSL_get_error(ssl_.get(), 0);
+  ERR_clear_error();
+  switch (code) {
+    case SSL_ERROR_WANT_READ:
+      return {IoStatus::would_block, 0};
+    case SSL_ERROR_WANT_WRITE:
+      read_wants_write_ = true;
+      want_write_event();
+      return {IoStatus::would_block, 0};
+    case SSL_ERROR_ZERO_RETURN:
+      return {IoStatus::end, 0};
+    default:
+      // An end without close_notify may be an attacker's cut (RFC 9112, 9.8): not a plain end.
+      broken_ = true;
+      return {IoStatus::failed, 0};
+  }
+}
+
+std::size_t TlsStream::send_now(std::span<const std::string_view> parts) {
+  if (!established_) return 0;
+  std::array<char, record_size> record;
+  std::size_t taken = 0;
+  std::size_t gathered = 0;
+  for (std::string_view part : parts) {
+    if (gathered + part.size() <= record_size) {
+      std::memcpy(record.data() + gathered, part.data(), part.size());
+      gathered += part.size();
+      continue;
+    }
+    const std::size_t sent = send_record({record.data(), gathered});
+    taken += sent;
+    if (sent < gathered) return taken;
+    gathered = 0;
+    while (part.size() > record_size) {
+      const std::size_t some = send_record(part.substr(0, record_size));
+      taken += some;
+      if (some < record_size) return taken;
+      part.remove_prefix(record_size);
+    }
+    std::memcpy(record.data(), part.data(), part.size());
+    gathered = part.size();
+  }
+  return taken + send_record({record.data(), gathered});
+}
+
+std::size_t TlsStream::send_record(std::string_view bytes) {
+  if (bytes.empty()) return 0;
+  ERR_clear_error();
+  std::size_t n = 0;
+  if (SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &n) == 1) return n;
+  const int code = SSL_get_error(ssl_.get(), 0);
+  ERR_clear_error();
+  if (code != SSL_ERROR_WANT_WRITE && code != SSL_ERROR_WANT_READ) broken_ = true;
+  return 0;
+}
+
+void TlsStream::end_sending() {
+  if (broken_) return;
+  ERR_clear_error();
+  SSL_shutdown(ssl_.get());
+  shutdown(socket_.get(), SHUT_WR);
+}
+
+void TlsStream::on_read_event() {
+  if (!established_) {
+    handshake();
+    if (!established_ || SSL_has_pending(ssl_.get()) == 0) return;
+  }
+  SocketStream::on_read_event();
+}
+
+void TlsStream::on_write_event() {
+  if (!established_) {
+    handshake();
+    return;
+  }
+  if (std::exchange(read_wants_write_, false)) SocketStream::on_read_event();
+  if (unsent() > 0) SocketStream::on_write_event();
+}
+
+void TlsStream::set_reading(bool on) {
+  SocketStream::set_reading(on);
+  if (on && established_ && SSL_has_pending(ssl_.get()) == 1) {
+    event_active(read_event_.get(), EV_READ, 0);
+  }
+}
+
+}  // namespace vsaproxy::net
