@@ -1,0 +1,328 @@
+#include "proxy/tokens/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace vsaproxy::tokens {
+namespace {
+
+using base::Duration;
+using base::Error;
+using base::ErrorKind;
+using base::Result;
+using base::Time;
+using ops::LogLevel;
+
+std::string in_seconds(Duration time) {
+  return fmt::format("{:.1f}s", static_cast<double>(time.count()) / 1000);
+}
+
+std::string_view result_name(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::login_rejected:
+      return "rejected";
+    case ErrorKind::malformed:
+      return "malformed";
+    default:
+      return "transient";
+  }
+}
+
+// What a client is told: only the reasons for 503 that it can act on.
+ErrorKind client_reason(ErrorKind kind) {
+  return kind == ErrorKind::login_rejected || kind == ErrorKind::login_budget_spent
+             ? kind
+             : ErrorKind::login_unavailable;
+}
+
+}  // namespace
+
+Session::Session(SessionTools tools, const settings::Credential& settings, std::string origin,
+                 std::unique_ptr<LoginTransport> transport)
+    : tools_(std::move(tools)),
+      settings_(settings),
+      origin_(std::move(origin)),
+      transport_(std::move(transport)),
+      backoff_(settings.min_backoff, settings.max_backoff),
+      hold_timer_(tools_.loop.make_timer([this] { run_login(); })),
+      renewal_timer_(tools_.loop.make_timer([this] { on_renewal_due(); })),
+      retry_timer_(tools_.loop.make_timer([this] { begin_login(Urgency::renewal); })) {}
+
+bool Session::has_usable_credential() const {
+  return state_.credential && !state_.credential->is_expired(tools_.loop.now());
+}
+
+ops::LoginAccount Session::account() const {
+  const auto name = settings_.values.text(settings_.scheme->account_field);
+  return {origin_, std::string(name.value_or(settings_.name))};
+}
+
+void Session::start() { begin_login(Urgency::nothing_to_lose); }
+
+void Session::need() {
+  if (!has_usable_credential()) begin_login(Urgency::nothing_to_lose);
+}
+
+void Session::used(std::uint64_t generation) {
+  if (generation != generation_) return;
+  was_used_ = true;
+  if (std::exchange(renewal_is_due_, false)) begin_login(Urgency::renewal);
+}
+
+void Session::refused(std::uint64_t generation) {
+  if (generation != generation_ || state_.acquitted || !settings_.scheme->logs_in) return;
+  begin_login(has_usable_credential() ? Urgency::refusal : Urgency::nothing_to_lose);
+}
+
+void Session::suspect(std::uint64_t generation) {
+  if (generation == generation_ && settings_.scheme->logs_in) begin_check();
+}
+
+void Session::acquit(std::uint64_t generation) {
+  if (generation != generation_ || state_.acquitted) return;
+  state_.acquitted = true;
+  tools_.log.write(LogLevel::info, "a fresh session was refused too: the path answers so",
+                   {{"credential", settings_.name}});
+  tools_.publish(state_);
+}
+
+void Session::begin_login(Urgency urgency) {
+  const Time now = tools_.loop.now();
+  if (phase_ != Phase::idle || (state_.block && now < state_.block->until)) return;
+  retry_timer_->stop();
+  renewal_is_due_ = false;
+  phase_ = Phase::holding;
+  if (settings_.one_session && urgency != Urgency::nothing_to_lose && has_usable_credential()) {
+    state_.hold = ++holds_;
+    awaited_acknowledgements_ = tools_.publish(state_);
+    if (awaited_acknowledgements_ > 0) {
+      Duration patience = urgency == Urgency::renewal ? renewal_patience : refusal_patience;
+      if (const auto& end = state_.credential->expires) {
+        patience = std::min(patience, std::chrono::duration_cast<Duration>(*end - now));
+      }
+      hold_timer_->start(patience);
+      return;
+    }
+  }
+  run_login();
+}
+
+void Session::hold_reached(std::uint64_t hold) {
+  if (phase_ != Phase::holding || hold != state_.hold) return;
+  if (--awaited_acknowledgements_ == 0) run_login();
+}
+
+void Session::run_login() {
+  hold_timer_->stop();
+  phase_ = Phase::logging_in;
+  auto made = make_scheme();
+  if (!made) return fail(std::move(made.error()));
+  scheme_ = std::move(*made);
+  take_step(scheme_->start(tools_.loop.now()));
+}
+
+Result<std::unique_ptr<auth::Scheme>> Session::make_scheme() {
+  auth::SchemeInput input;
+  input.values = &settings_.values;
+  input.random = tools_.random;
+  for (const auto& [key, ref] : settings_.values.secrets()) {
+    auto secret = tools_.read_secret(ref);
+    if (!secret) return base::fail(std::move(secret.error()));
+    login_secret_ = *secret;
+    input.secrets.emplace(key, std::move(*secret));
+  }
+  return settings_.scheme->make(std::move(input));
+}
+
+void Session::take_step(Result<auth::Step> step) {
+  if (!step) return fail(std::move(step.error()));
+  if (auto* credential = std::get_if<auth::Credential>(&*step)) {
+    return succeed(std::move(*credential));
+  }
+  send(std::get<auth::LoginRequest>(*step));
+}
+
+void Session::send(const auth::LoginRequest& request) {
+  if (attempt_.empty() || request.second_try) {
+    auto begun =
+        tools_.ledger.begin(account(), login_secret_, settings_.login_budget, tools_.wall_now());
+    if (!begun) return fail(std::move(begun.error()));
+    attempt_ = std::move(*begun);
+  }
+  exchange_ =
+      transport_->send(request, settings_.login_timeout, [this](Result<LoginAnswer> answer) {
+        tools_.loop.destroy_later(std::move(exchange_));
+        on_answer(std::move(answer));
+      });
+}
+
+void Session::on_answer(Result<LoginAnswer> answer) {
+  if (!answer) return fail(std::move(answer.error()));
+  const auth::LoginResponse response{answer->status, &answer->fields, answer->body,
+                                     answer->received_at};
+  take_step(scheme_->on_response(response, tools_.loop.now()));
+}
+
+void Session::succeed(auth::Credential credential) {
+  const Time now = tools_.loop.now();
+  if (!attempt_.empty()) {
+    if (auto kept = tools_.ledger.succeeded(account()); !kept) {
+      tools_.log.write(LogLevel::warning, "the record of logins can't be cleared",
+                       {{"credential", settings_.name}, {"detail", kept.error().detail}});
+    }
+  }
+  if (settings_.scheme->logs_in && !credential.expires)
+    credential.expires = now + settings_.max_age;
+  credential.generation = ++generation_;
+  if (!credential.fields.empty()) {
+    credential.fingerprint = tools_.fingerprint(credential.fields.front().value.reveal());
+  }
+  const auto lifetime = credential.expires
+                            ? std::chrono::duration_cast<Duration>(*credential.expires - now)
+                            : Duration::zero();
+  state_.credential = std::make_shared<const auth::Credential>(std::move(credential));
+  state_.block.reset();
+  state_.acquitted = false;
+  was_used_ = false;
+  was_ready_ = true;
+  backoff_.reset();
+  if (settings_.scheme->logs_in) {
+    count("ok");
+    const std::string expires_in = in_seconds(lifetime);
+    tools_.log.write(LogLevel::info, "login succeeded",
+                     {{"credential", settings_.name},
+                      {"origin", origin_},
+                      {"session", state_.credential->fingerprint},
+                      {"expires_in", expires_in}});
+    const auto wall = tools_.wall_now() + lifetime;
+    tools_.metrics.gauge("vsaproxy_token_expiry_timestamp_seconds", {settings_.name})
+        .set(static_cast<double>(
+            std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count()));
+    schedule_renewal(now);
+  }
+  end_login();
+}
+
+void Session::settle_record(const Error& error) {
+  if (attempt_.empty()) return;
+  const Result<void> kept = error.kind == ErrorKind::login_rejected
+                                ? tools_.ledger.rejected(account(), attempt_, login_secret_)
+                                : tools_.ledger.withdraw(account(), attempt_);
+  if (!kept) {
+    tools_.log.write(LogLevel::warning, "the record of logins can't be written",
+                     {{"credential", settings_.name}, {"detail", kept.error().detail}});
+  }
+}
+
+void Session::fail(Error error) {
+  // Of one that was never sent the outcome is known already, and counts no login.
+  const bool was_sent = !attempt_.empty();
+  settle_record(error);
+  if (was_sent) count(result_name(error.kind));
+  const bool is_final =
+      error.kind == ErrorKind::login_rejected || error.kind == ErrorKind::login_budget_spent;
+  Duration delay =
+      is_final ? error.retry_after.value_or(settings_.login_budget.per)
+               : std::max(backoff_.next(jitter()), error.retry_after.value_or(Duration::zero()));
+  const std::string wait = in_seconds(delay);
+  tools_.log.write(
+      is_final ? LogLevel::error : LogLevel::warning,
+      is_final ? "login stopped: no further try with this secret" : "login failed, backing off",
+      {{"credential", settings_.name},
+       {"origin", origin_},
+       {"result", base::reason_text(error.kind)},
+       {"retry_in", wait},
+       {"detail", error.detail}});
+  state_.block =
+      LoginBlock{{client_reason(error.kind), std::move(error.detail)}, tools_.loop.now() + delay};
+  if (!is_final) retry_timer_->start(delay);
+  end_login();
+}
+
+void Session::end_login() {
+  scheme_.reset();
+  login_secret_ = base::Secret();
+  attempt_.clear();
+  phase_ = Phase::idle;
+  state_.hold = 0;
+  seen_stamps_ = stamps();
+  if (settings_.scheme->logs_in) {
+    tools_.metrics.gauge("vsaproxy_login_budget_remaining", {settings_.name})
+        .set(tools_.ledger.remaining(account(), settings_.login_budget, tools_.wall_now()));
+  }
+  tools_.publish(state_);
+}
+
+void Session::schedule_renewal(Time issued) {
+  const Time due =
+      auth::renewal_time(issued, *state_.credential->expires, settings_.renew_before, jitter());
+  renewal_timer_->start(std::chrono::duration_cast<Duration>(due - issued));
+}
+
+void Session::on_renewal_due() {
+  if (was_used_) {
+    begin_login(Urgency::renewal);
+  } else {
+    renewal_is_due_ = true;
+  }
+}
+
+void Session::begin_check() {
+  const Time now = tools_.loop.now();
+  if (check_ || phase_ != Phase::idle || !has_usable_credential()) return;
+  if (last_check_ && now - *last_check_ < check_interval) return;
+  last_check_ = now;
+  auth::LoginRequest request;
+  request.method = settings_.check.method;
+  request.target = settings_.check.path;
+  request.fields = state_.credential->fields;
+  check_ = transport_->send(request, settings_.login_timeout,
+                            [this, generation = generation_](Result<LoginAnswer> answer) {
+                              tools_.loop.destroy_later(std::move(check_));
+                              on_check_answer(std::move(answer), generation);
+                            });
+}
+
+bool Session::is_refusal(const LoginAnswer& answer) const {
+  const auto& statuses = settings_.relogin_on;
+  if (std::find(statuses.begin(), statuses.end(), answer.status) != statuses.end()) return true;
+  const auto* type = answer.fields.find("Content-Type");
+  const std::string_view content_type = type == nullptr ? std::string_view() : type->value;
+  return auth::may_hold_lost_session(*settings_.scheme, content_type) &&
+         settings_.scheme->session_lost({answer.status, content_type, answer.body});
+}
+
+void Session::on_check_answer(Result<LoginAnswer> answer, std::uint64_t generation) {
+  if (!answer || generation != generation_ || !is_refusal(*answer)) return;
+  tools_.log.write(LogLevel::info, "the session check was refused",
+                   {{"credential", settings_.name}});
+  begin_login(Urgency::refusal);
+}
+
+std::vector<std::uint64_t> Session::stamps() const {
+  std::vector<std::uint64_t> all;
+  for (const auto& [key, ref] : settings_.values.secrets()) all.push_back(tools_.secret_stamp(ref));
+  if (settings_.scheme->logs_in) all.push_back(tools_.ledger.stamp(account()));
+  return all;
+}
+
+void Session::poll() {
+  // A good session keeps its secret until the next login.
+  const bool is_static = !settings_.scheme->logs_in;
+  if (phase_ != Phase::idle || (!state_.block && !is_static)) return;
+  auto now = stamps();
+  if (now == seen_stamps_) return;
+  seen_stamps_ = std::move(now);
+  tools_.log.write(LogLevel::info, "a secret or the record of logins changed: trying again",
+                   {{"credential", settings_.name}});
+  state_.block.reset();
+  begin_login(has_usable_credential() ? Urgency::renewal : Urgency::nothing_to_lose);
+}
+
+void Session::count(std::string_view result) {
+  tools_.metrics.counter("vsaproxy_logins_total", {settings_.name, std::string(result)}).add();
+}
+
+}  // namespace vsaproxy::tokens

@@ -1,0 +1,128 @@
+#pragma once
+// The life of one session: when it logs in, renews, checks, backs off and stops. Owned by the token
+// manager; its thread only. Everything it touches outside is handed in.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/auth/login_policy.h"
+#include "proxy/auth/scheme.h"
+#include "proxy/base/result.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/ops/log.h"
+#include "proxy/ops/login_ledger.h"
+#include "proxy/ops/metrics.h"
+#include "proxy/settings/settings.h"
+#include "proxy/tokens/login_transport.h"
+#include "proxy/tokens/session_update.h"
+
+namespace vsaproxy::tokens {
+
+struct SessionTools {
+  net::EventLoop& loop;
+  ops::LoginLedger& ledger;
+  ops::Log& log;
+  ops::MetricSet& metrics;
+  std::function<base::WallTime()> wall_now;
+  std::function<std::uint32_t()> random;
+  std::function<base::Result<base::Secret>(const base::SecretRef&)> read_secret;
+  std::function<std::uint64_t(const base::SecretRef&)> secret_stamp;
+  // Turns a token into a text that names it without telling it.
+  std::function<std::string(std::string_view)> fingerprint;
+  // Tells every worker; returns how many there are, each of which acknowledges a hold.
+  std::function<int(const SessionUpdate&)> publish;
+};
+
+// The real ones: system clock, OpenSSL's random numbers, secrets from where they are. `publish` is
+// left to the caller. Fingerprints are keyed for this process.
+SessionTools make_session_tools(net::EventLoop& loop, ops::LoginLedger& ledger, ops::Log& log,
+                                ops::MetricSet& metrics, const std::string& settings_file);
+
+class Session {
+ public:
+  // How long requests that can't be replayed may keep a login waiting: while the session is good,
+  // and when it was refused (it may still be good: some paths always answer 401).
+  static constexpr base::Duration renewal_patience = std::chrono::seconds(10);
+  static constexpr base::Duration refusal_patience = std::chrono::seconds(2);
+  static constexpr base::Duration check_interval = std::chrono::seconds(10);
+
+  Session(SessionTools tools, const settings::Credential& settings, std::string origin,
+          std::unique_ptr<LoginTransport> transport);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // The first login.
+  void start();
+  void need();
+  void used(std::uint64_t generation);
+  void refused(std::uint64_t generation);
+  void suspect(std::uint64_t generation);
+  void acquit(std::uint64_t generation);
+  void hold_reached(std::uint64_t hold);
+  // Once a second: looks for changed secrets and for a record that another process changed.
+  void poll();
+  // The state as of now, for a worker that starts later.
+  SessionUpdate snapshot() const { return state_; }
+
+  // A login has succeeded since the start.
+  bool is_ready() const { return was_ready_; }
+  // Why there is no session; empty if there is one or nothing has failed yet.
+  const std::optional<LoginBlock>& block() const { return state_.block; }
+  const settings::Credential& settings() const { return settings_; }
+  const std::string& origin() const { return origin_; }
+
+ private:
+  enum class Phase { idle, holding, logging_in };
+  enum class Urgency { renewal, refusal, nothing_to_lose };
+
+  bool has_usable_credential() const;
+  void begin_login(Urgency urgency);
+  void run_login();
+  base::Result<std::unique_ptr<auth::Scheme>> make_scheme();
+  void take_step(base::Result<auth::Step> step);
+  void send(const auth::LoginRequest& request);
+  void on_answer(base::Result<LoginAnswer> answer);
+  void succeed(auth::Credential credential);
+  void fail(base::Error error);
+  void settle_record(const base::Error& error);
+  void end_login();
+  void schedule_renewal(base::Time issued);
+  void on_renewal_due();
+  void begin_check();
+  void on_check_answer(base::Result<LoginAnswer> answer, std::uint64_t generation);
+  bool is_refusal(const LoginAnswer& answer) const;
+  std::vector<std::uint64_t> stamps() const;
+  void count(std::string_view result);
+  ops::LoginAccount account() const;
+  double jitter() { return tools_.random() / 4294967296.0; }
+
+  SessionTools tools_;
+  const settings::Credential settings_;
+  const std::string origin_;
+  std::unique_ptr<LoginTransport> transport_;
+  auth::Backoff backoff_;
+  SessionUpdate state_;
+  Phase phase_ = Phase::idle;
+  std::uint64_t generation_ = 0;
+  std::uint64_t holds_ = 0;
+  int awaited_acknowledgements_ = 0;
+  bool was_used_ = false;
+  bool renewal_is_due_ = false;
+  bool was_ready_ = false;
+  std::vector<std::uint64_t> seen_stamps_;
+  std::optional<base::Time> last_check_;
+
+  std::unique_ptr<auth::Scheme> scheme_;
+  base::Secret login_secret_;  // the one whose rejection counts
+  std::string attempt_;        // its entry in the ledger
+  std::unique_ptr<LoginTransport::Exchange> exchange_;
+  std::unique_ptr<LoginTransport::Exchange> check_;
+  std::unique_ptr<net::Timer> hold_timer_;
+  std::unique_ptr<net::Timer> renewal_timer_;
+  std::unique_ptr<net::Timer> retry_timer_;
+};
+
+}  // namespace vsaproxy::tokens

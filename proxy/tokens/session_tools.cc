@@ -1,0 +1,61 @@
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include "proxy/ops/secret_source.h"
+#include "proxy/tokens/session.h"
+
+namespace vsaproxy::tokens {
+namespace {
+
+std::uint32_t random_number() {
+  std::uint32_t number = 0;
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(&number), sizeof number) != 1) std::abort();
+  return number;
+}
+
+base::Secret random_key() {
+  std::string key(32, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), static_cast<int>(key.size())) != 1) {
+    std::abort();
+  }
+  return base::Secret::take(std::move(key));
+}
+
+// Keyed: tokens may be short numbers, and a plain hash of those is soon reversed.
+std::string fingerprint(const base::Secret& key, std::string_view token) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  HMAC(EVP_sha256(), key.reveal().data(), static_cast<int>(key.reveal().size()),
+       reinterpret_cast<const unsigned char*>(token.data()), token.size(), digest.data(), nullptr);
+  return fmt::format("{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3]);
+}
+
+}  // namespace
+
+SessionTools make_session_tools(net::EventLoop& loop, ops::LoginLedger& ledger, ops::Log& log,
+                                ops::MetricSet& metrics, const std::string& settings_file) {
+  return {.loop = loop,
+          .ledger = ledger,
+          .log = log,
+          .metrics = metrics,
+          .wall_now = [] { return std::chrono::system_clock::now(); },
+          .random = random_number,
+          .read_secret =
+              [settings_file](const base::SecretRef& ref) {
+                return ops::read_secret(ref, settings_file);
+              },
+          .secret_stamp =
+              [settings_file](const base::SecretRef& ref) {
+                return ops::secret_stamp(ref, settings_file);
+              },
+          .fingerprint =
+              [key = random_key()](std::string_view token) { return fingerprint(key, token); },
+          .publish = nullptr};
+}
+
+}  // namespace vsaproxy::tokens

@@ -1,0 +1,147 @@
+#include "proxy/tokens/token_manager.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "proxy/tokens/token_fetcher.h"
+
+namespace vsaproxy::tokens {
+namespace {
+
+constexpr base::Duration poll_interval = std::chrono::seconds(1);
+
+}  // namespace
+
+TokenManager::TokenManager(net::EventLoop& loop, net::Dialer& dialer, const std::string& state_dir,
+                           ops::Log& log, ops::MetricSet& metrics)
+    : loop_(loop),
+      dialer_(dialer),
+      ledger_(state_dir),
+      log_(log),
+      metrics_(metrics),
+      poll_timer_(loop.make_timer([this] {
+        for (auto& [id, entry] : sessions_) {
+          if (entry.is_started) entry.session->poll();
+        }
+        poll_timer_->start(poll_interval);
+      })) {
+  poll_timer_->start(poll_interval);
+}
+
+TokenManager::~TokenManager() = default;
+
+void TokenManager::add_worker(net::EventLoop& loop, TokenView& view) {
+  workers_.push_back({&loop, &view});
+}
+
+SessionTools TokenManager::tools_for(SessionId id, const std::string& settings_file) {
+  SessionTools tools = make_session_tools(loop_, ledger_, log_, metrics_, settings_file);
+  tools.publish = [this, id](const SessionUpdate& update) {
+    for (const WorkerLink& worker : workers_) {
+      worker.loop->post([view = worker.view, id, update] { view->update(id, update); });
+    }
+    return static_cast<int>(workers_.size());
+  };
+  return tools;
+}
+
+base::Result<SessionId> TokenManager::session_for(const settings::Settings& settings,
+                                                  const settings::Upstream& upstream) {
+  Key key{settings.credentials[*upstream.credential], upstream.origin, upstream.connect,
+          upstream.tls, settings.file};
+  for (auto& [id, entry] : sessions_) {
+    if (entry.key == key) {
+      entry.is_wanted = true;
+      return id;
+    }
+  }
+  auto transport = make_login_transport(loop_, dialer_, settings, upstream);
+  if (!transport) return base::fail(std::move(transport.error()));
+  const auto id = static_cast<SessionId>(next_id_++);
+  Entry entry;
+  entry.session = std::make_unique<Session>(tools_for(id, settings.file), key.credential,
+                                            upstream.origin.to_string(), std::move(*transport));
+  entry.key = std::move(key);
+  entry.is_wanted = true;
+  sessions_.emplace(id, std::move(entry));
+  return id;
+}
+
+base::Result<TokenManager::UpstreamSessions> TokenManager::prepare(
+    const settings::Settings& settings) {
+  for (auto& [id, entry] : sessions_) entry.is_wanted = false;
+  UpstreamSessions sessions;
+  for (const settings::Upstream& upstream : settings.upstreams) {
+    if (!upstream.credential) {
+      sessions.emplace_back();
+      continue;
+    }
+    auto id = session_for(settings, upstream);
+    if (!id) {
+      for (auto& [other, entry] : sessions_) entry.is_wanted = entry.is_started;
+      std::erase_if(sessions_, [](const auto& item) { return !item.second.is_started; });
+      return base::fail(std::move(id.error()));
+    }
+    sessions.emplace_back(*id);
+  }
+  return sessions;
+}
+
+void TokenManager::commit() {
+  for (auto entry = sessions_.begin(); entry != sessions_.end();) {
+    if (entry->second.is_wanted) {
+      if (!std::exchange(entry->second.is_started, true)) entry->second.session->start();
+      ++entry;
+      continue;
+    }
+    for (const WorkerLink& worker : workers_) {
+      worker.loop->post([view = worker.view, id = entry->first] { view->forget(id); });
+    }
+    loop_.destroy_later(std::move(entry->second.session));
+    entry = sessions_.erase(entry);
+  }
+}
+
+std::vector<std::string> TokenManager::unready() const {
+  std::vector<std::string> lines;
+  for (const auto& [id, entry] : sessions_) {
+    if (!entry.is_started || entry.session->is_ready()) continue;
+    const auto& block = entry.session->block();
+    lines.push_back(fmt::format(
+        "credential {} at {}: {}", entry.session->settings().name, entry.session->origin(),
+        block ? fmt::format("{}: {}", base::reason_text(block->error.kind), block->error.detail)
+              : "login_unavailable: the first login is under way"));
+  }
+  return lines;
+}
+
+void TokenManager::in_session(SessionId id, std::function<void(Session&)> work) {
+  loop_.post([this, id, work = std::move(work)] {
+    const auto found = sessions_.find(id);
+    if (found != sessions_.end()) work(*found->second.session);
+  });
+}
+
+void TokenManager::need(SessionId id) {
+  in_session(id, [](Session& session) { session.need(); });
+}
+void TokenManager::used(SessionId id, std::uint64_t generation) {
+  in_session(id, [generation](Session& session) { session.used(generation); });
+}
+void TokenManager::refused(SessionId id, std::uint64_t generation) {
+  in_session(id, [generation](Session& session) { session.refused(generation); });
+}
+void TokenManager::suspect(SessionId id, std::uint64_t generation) {
+  in_session(id, [generation](Session& session) { session.suspect(generation); });
+}
+void TokenManager::acquit(SessionId id, std::uint64_t generation) {
+  in_session(id, [generation](Session& session) { session.acquit(generation); });
+}
+void TokenManager::hold_reached(SessionId id, std::uint64_t hold) {
+  in_session(id, [hold](Session& session) { session.hold_reached(hold); });
+}
+
+}  // namespace vsaproxy::tokens

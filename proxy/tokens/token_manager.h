@@ -1,0 +1,89 @@
+#pragma once
+// Runs every login of the process, on the manager thread, so that a slow login server stalls no
+// traffic. Owned by main; workers reach it through SessionReports, from any thread.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/net/dialer.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/ops/log.h"
+#include "proxy/ops/login_ledger.h"
+#include "proxy/ops/metrics.h"
+#include "proxy/settings/settings.h"
+#include "proxy/tokens/session.h"
+#include "proxy/tokens/session_update.h"
+#include "proxy/tokens/token_view.h"
+
+namespace vsaproxy::tokens {
+
+class TokenManager final : public SessionReports {
+ public:
+  TokenManager(net::EventLoop& loop, net::Dialer& dialer, const std::string& state_dir,
+               ops::Log& log, ops::MetricSet& metrics);
+  ~TokenManager() override;
+  TokenManager(const TokenManager&) = delete;
+  TokenManager& operator=(const TokenManager&) = delete;
+
+  // Before the first configure().
+  void add_worker(net::EventLoop& loop, TokenView& view);
+
+  // The sessions of a configuration, by upstream; empty for auth: none. Sessions whose credential
+  // and origin stay the same go on. Changes nothing on an error. Errors: configuration.
+  using UpstreamSessions = std::vector<std::optional<SessionId>>;
+  base::Result<UpstreamSessions> prepare(const settings::Settings& settings);
+  // Once every worker uses the prepared ones: logs in where needed, ends the others.
+  void commit();
+
+  // One line for each session that has never been ready, with the reason; empty: all are.
+  std::vector<std::string> unready() const;
+
+  void need(SessionId session) override;
+  void used(SessionId session, std::uint64_t generation) override;
+  void refused(SessionId session, std::uint64_t generation) override;
+  void suspect(SessionId session, std::uint64_t generation) override;
+  void acquit(SessionId session, std::uint64_t generation) override;
+  void hold_reached(SessionId session, std::uint64_t hold) override;
+
+ private:
+  struct WorkerLink {
+    net::EventLoop* loop;
+    TokenView* view;
+  };
+  // What makes two sessions the same one.
+  struct Key {
+    settings::Credential credential;
+    http::Origin origin;
+    std::optional<http::Authority> connect;
+    settings::UpstreamTls tls;
+    std::string settings_file;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct Entry {
+    Key key;
+    std::unique_ptr<Session> session;
+    bool is_started = false;
+    bool is_wanted = false;
+  };
+
+  base::Result<SessionId> session_for(const settings::Settings& settings,
+                                      const settings::Upstream& upstream);
+  SessionTools tools_for(SessionId id, const std::string& settings_file);
+  void in_session(SessionId id, std::function<void(Session&)> work);
+
+  net::EventLoop& loop_;
+  net::Dialer& dialer_;
+  ops::LoginLedger ledger_;
+  ops::Log& log_;
+  ops::MetricSet& metrics_;
+  std::vector<WorkerLink> workers_;
+  std::map<SessionId, Entry> sessions_;
+  std::size_t next_id_ = 1;
+  std::unique_ptr<net::Timer> poll_timer_;
+};
+
+}  // namespace vsaproxy::tokens
