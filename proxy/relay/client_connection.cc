@@ -1,0 +1,311 @@
+#include "proxy/relay/client_connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/relay/exchange.h"
+#include "proxy/relay/problem_answer.h"
+
+namespace vsaproxy::relay {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using http::Event;
+
+// So much of pipelined requests is read ahead.
+constexpr std::size_t max_unread = 64 * 1024;
+// After this an idle connection gives its memory back.
+constexpr base::Duration memory_patience = std::chrono::seconds(1);
+// How long a client may go on sending after an answer that closes (RFC 9112, 9.6).
+constexpr base::Duration linger_patience = std::chrono::seconds(2);
+
+http::HeadLimits head_limits(const RelayConfig& config) {
+  return {config.settings->limits.header_bytes, config.settings->limits.header_count};
+}
+
+}  // namespace
+
+ClientConnection::ClientConnection(Context& context, ClientOwner& owner,
+                                   std::unique_ptr<net::Stream> stream, std::size_t listener,
+                                   std::string peer)
+    : context_(context),
+      owner_(owner),
+      stream_(std::move(stream)),
+      config_(context.config()),
+      listener_(listener),
+      peer_(std::move(peer)),
+      codec_(head_limits(*config_)),
+      is_tls_(config_->listener_tls[listener] != nullptr),
+      deadline_(context.loop(), [this] { on_deadline(); }) {
+  stream_->set_handler(this);
+  context_.metrics().clients_idle().add(1);
+  idle_since_ = context_.loop().now();
+  deadline_.set(memory_patience);
+}
+
+ClientConnection::~ClientConnection() {
+  count_as(Activity::idle);
+  context_.metrics().clients_idle().add(-1);
+}
+
+void ClientConnection::on_readable() {
+  const net::ReadResult result = stream_->read(context_.scratch());
+  switch (result.status) {
+    case net::IoStatus::would_block:
+      return;
+    case net::IoStatus::ok:
+      return take({context_.scratch().data(), result.bytes});
+    case net::IoStatus::end:
+    case net::IoStatus::failed:
+      return on_client_closed();
+  }
+}
+
+void ClientConnection::take(std::string_view bytes) {
+  if (phase_ == Phase::lingering || phase_ == Phase::closed) return;
+  released_memory_ = false;
+  if (!unread_.empty()) {
+    unread_.append(bytes);
+    resume_request();
+  } else {
+    process(bytes);
+    unread_.assign(bytes);
+  }
+  if (unread_.size() >= max_unread) stream_->set_reading(false);
+}
+
+bool ClientConnection::may_process() const {
+  if (phase_ == Phase::exchanging) return exchange_ != nullptr && exchange_->wants_request_body();
+  return phase_ == Phase::idle || phase_ == Phase::reading_head || phase_ == Phase::discarding;
+}
+
+// One codec event after the other, as far as somebody wants them.
+void ClientConnection::process(std::string_view& input) {
+  is_processing_ = true;
+  while (may_process()) {
+    if (phase_ == Phase::idle && input.empty()) break;
+    if (phase_ == Phase::idle) begin_head();
+    const auto event = codec_.next(input);
+    if (!event) {
+      on_bad_request(event.error());
+      break;
+    }
+    if (event->kind == Event::Kind::need_input) break;
+    step(*event);
+  }
+  is_processing_ = false;
+}
+
+// Once for each head: bytes that trickle in move the deadline no further.
+void ClientConnection::begin_head() {
+  phase_ = Phase::reading_head;
+  deadline_.set(config_->settings->limits.client_header_timeout);
+}
+
+void ClientConnection::step(const Event& event) {
+  switch (event.kind) {
+    case Event::Kind::head:
+      return begin_exchange();
+    case Event::Kind::data:
+      if (phase_ == Phase::exchanging) exchange_->on_request_data(event.data);
+      return;
+    case Event::Kind::end:
+      if (phase_ == Phase::exchanging) return exchange_->on_request_end();
+      if (phase_ == Phase::discarding) return next_request();
+      return;
+    default:
+      return;
+  }
+}
+
+// A connection outlives reloads: each exchange takes the newest configuration that still has the
+// listener.
+void ClientConnection::adopt_config() {
+  const RelayConfigPtr& newest = context_.config();
+  if (newest == config_) return;
+  const auto& old = config_->settings->listeners[listener_];
+  const auto& listeners = newest->settings->listeners;
+  const auto same = std::find_if(listeners.begin(), listeners.end(), [&](const auto& listener) {
+    return listener.name == old.name && listener.address == old.address;
+  });
+  if (same == listeners.end()) {
+    codec_.close_after_answer();
+    return;
+  }
+  listener_ = static_cast<std::size_t>(same - listeners.begin());
+  config_ = newest;
+}
+
+void ClientConnection::begin_exchange() {
+  phase_ = Phase::exchanging;
+  deadline_.clear();
+  count_as(Activity::active);
+  adopt_config();
+  exchange_ = std::make_unique<Exchange>(context_, *this, config_, listener_);
+  exchange_->begin();
+}
+
+void ClientConnection::resume_request() {
+  if (is_processing_ || phase_ == Phase::closed) return;
+  std::string_view input = unread_;
+  process(input);
+  unread_.erase(0, unread_.size() - input.size());
+  if (unread_.empty()) std::string().swap(unread_);
+  if (phase_ != Phase::closed) stream_->set_reading(unread_.size() < max_unread);
+}
+
+bool ClientConnection::can_discard_rest() const {
+  const http::BodyFraming body = const_cast<http::H1ServerCodec&>(codec_).head().body;
+  if (body.kind == http::Framing::none) return true;
+  return body.kind == http::Framing::length && body.length <= max_discarded_body &&
+         !codec_.expects_continue();
+}
+
+void ClientConnection::on_exchange_complete() {
+  context_.loop().destroy_later(std::move(exchange_));
+  if (is_broken_) return done();
+  if (codec_.wants_close()) return close_in_order();
+  if (codec_.is_idle()) {
+    next_request();
+  } else {
+    phase_ = Phase::discarding;
+    deadline_.set(config_->settings->limits.client_header_timeout);
+  }
+  if (!unread_.empty()) resume_request();
+}
+
+void ClientConnection::next_request() {
+  phase_ = Phase::idle;
+  has_served_ = true;
+  count_as(Activity::idle);
+  idle_since_ = context_.loop().now();
+  deadline_.set(memory_patience);
+  if (context_.is_draining() && unread_.empty() && !is_processing_) drain();
+}
+
+void ClientConnection::on_exchange_cut() {
+  context_.loop().destroy_later(std::move(exchange_));
+  stream_->reset_on_close();
+  done();
+}
+
+void ClientConnection::on_bad_request(const Error& error) {
+  if (exchange_) return exchange_->on_request_failed(error);
+  if (phase_ == Phase::discarding) return close_in_order();
+  answer_without_exchange(error);
+}
+
+// A head that could not be read, or did not come in time.
+void ClientConnection::answer_without_exchange(const Error& error) {
+  const std::string id = context_.next_request_id();
+  const ProblemAnswer answer = make_problem_answer(error, id);
+  codec_.close_after_answer();
+  std::string bytes;
+  codec_.encode_head(answer.head, bytes);
+  for (const std::string_view part : codec_.encode_data(answer.body)) bytes.append(part);
+  const std::string_view part = bytes;
+  write({&part, 1});
+  const std::string& listener = config_->settings->listeners[listener_].name;
+  context_.metrics().count_refused(error.kind);
+  context_.metrics().count_request(listener, "", answer.head.status, {});
+  ops::AccessRecord record;
+  record.at = context_.wall_now();
+  record.id = id;
+  record.listener = listener;
+  record.client = peer_;
+  record.status = answer.head.status;
+  record.error = base::reason_text(error.kind);
+  record.bytes_out = answer.body.size();
+  context_.log().access(record);
+  close_in_order();
+}
+
+void ClientConnection::write(std::span<const std::string_view> parts) {
+  if (is_broken_ || stream_->write(parts)) return;
+  // Reading brings the end, and with it the exchange's.
+  is_broken_ = true;
+  stream_->set_reading(true);
+}
+
+void ClientConnection::on_drained() {
+  if (exchange_) return exchange_->on_client_drained();
+  if (phase_ == Phase::lingering && has_read_everything_) done();
+}
+
+void ClientConnection::on_failed(const Error&) { on_client_closed(); }
+
+void ClientConnection::on_client_closed() {
+  is_broken_ = true;
+  if (exchange_) return exchange_->cancel();
+  done();
+}
+
+void ClientConnection::close_in_order() {
+  has_read_everything_ = codec_.is_idle() && unread_.empty();
+  phase_ = Phase::lingering;
+  std::string().swap(unread_);
+  if (is_broken_ || (has_read_everything_ && stream_->unsent() == 0)) return done();
+  // Closing with unread bytes would reset the connection and take the answer with it.
+  stream_->finish_writing();
+  stream_->set_reading(true);
+  last_unsent_ = stream_->unsent();
+  deadline_.set(last_unsent_ > 0 ? config_->settings->limits.client_idle_timeout : linger_patience);
+}
+
+void ClientConnection::on_deadline() {
+  const settings::Limits& limits = config_->settings->limits;
+  switch (phase_) {
+    case Phase::idle: {
+      if (!std::exchange(released_memory_, true)) codec_.release_memory();
+      const auto idle_for =
+          std::chrono::duration_cast<base::Duration>(context_.loop().now() - idle_since_);
+      const auto limit = has_served_ ? limits.client_idle_timeout : limits.client_header_timeout;
+      if (idle_for >= limit) return done();
+      return deadline_.set(limit - idle_for);
+    }
+    case Phase::reading_head:
+      return answer_without_exchange(
+          {ErrorKind::request_timeout, "the head did not arrive in time"});
+    case Phase::discarding:
+      return close_in_order();
+    case Phase::lingering:
+      // A slow reader may go on as long as it reads.
+      if (stream_->unsent() > 0 && stream_->unsent() < last_unsent_) {
+        last_unsent_ = stream_->unsent();
+        return deadline_.set(limits.client_idle_timeout);
+      }
+      return done();
+    default:
+      return;
+  }
+}
+
+void ClientConnection::drain() {
+  // A request that has arrived already is still served.
+  if (phase_ == Phase::idle) on_readable();
+  if (phase_ == Phase::idle) done();
+}
+
+void ClientConnection::abort() {
+  if (exchange_) return exchange_->cancel();
+  if (phase_ != Phase::closed) done();
+}
+
+void ClientConnection::done() {
+  if (phase_ == Phase::closed) return;
+  phase_ = Phase::closed;
+  deadline_.clear();
+  stream_->set_reading(false);
+  owner_.on_client_done(*this);
+}
+
+void ClientConnection::count_as(Activity activity) {
+  if (activity == activity_) return;
+  activity_ = activity;
+  const double step = activity == Activity::active ? 1 : -1;
+  context_.metrics().clients_active().add(step);
+  context_.metrics().clients_idle().add(-step);
+}
+
+}  // namespace vsaproxy::relay

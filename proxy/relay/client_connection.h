@@ -1,0 +1,102 @@
+#pragma once
+// One client: its stream, its codec, and the exchange under way. Requests are taken one after the
+// other, pipelined ones wait. Owned by the worker; one thread.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "proxy/http/h1_codec.h"
+#include "proxy/net/stream.h"
+#include "proxy/relay/context.h"
+#include "proxy/relay/deadline.h"
+
+namespace vsaproxy::relay {
+
+class Exchange;
+
+class ClientOwner {
+ public:
+  virtual ~ClientOwner() = default;
+  // The connection is done: take it off and destroy it later.
+  virtual void on_client_done(class ClientConnection& client) = 0;
+};
+
+class ClientConnection final : private net::StreamHandler {
+ public:
+  // `peer` is for the log. `scheme` is the client's, "http" or "https".
+  ClientConnection(Context& context, ClientOwner& owner, std::unique_ptr<net::Stream> stream,
+                   std::size_t listener, std::string peer);
+  ~ClientConnection() override;
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
+
+  // Closes now if idle, else after the answer under way.
+  void drain();
+  // Closes at once; an answer under way is cut.
+  void abort();
+
+  // For the exchange.
+  http::ServerCodec& codec() { return codec_; }
+  const std::string& peer() const { return peer_; }
+  std::string_view scheme() const { return is_tls_ ? "https" : "http"; }
+  // False if the client is gone; the exchange hears of it through cancel().
+  void write(std::span<const std::string_view> parts);
+  std::size_t unsent() const { return stream_->unsent(); }
+  // The exchange wants the body again.
+  void resume_request();
+  // The rest of the request, if any, is short enough to be read and dropped.
+  bool can_discard_rest() const;
+  void on_exchange_complete();
+  void on_exchange_cut();
+
+  static constexpr std::size_t max_discarded_body = 64 * 1024;
+
+ private:
+  // What the connection waits for.
+  enum class Phase { idle, reading_head, exchanging, discarding, lingering, closed };
+
+  void on_readable() override;
+  void on_drained() override;
+  void on_failed(const base::Error& error) override;
+  void take(std::string_view bytes);
+  void process(std::string_view& input);
+  bool may_process() const;
+  void step(const http::Event& event);
+  void begin_head();
+  void adopt_config();
+  void begin_exchange();
+  void next_request();
+  void on_bad_request(const base::Error& error);
+  void answer_without_exchange(const base::Error& error);
+  void on_client_closed();
+  void on_deadline();
+  void close_in_order();
+  void done();
+  enum class Activity { idle, active };
+  void count_as(Activity activity);
+
+  Context& context_;
+  ClientOwner& owner_;
+  std::unique_ptr<net::Stream> stream_;
+  RelayConfigPtr config_;
+  std::size_t listener_;
+  const std::string peer_;
+  http::H1ServerCodec codec_;
+  Phase phase_ = Phase::idle;
+  std::string unread_;  // received, but not wanted yet
+  bool is_tls_ = false;
+  bool is_processing_ = false;
+  bool is_broken_ = false;
+  bool has_served_ = false;
+  bool released_memory_ = false;
+  bool has_read_everything_ = false;  // when lingering began
+  Activity activity_ = Activity::idle;
+  base::Time idle_since_{};
+  std::size_t last_unsent_ = 0;
+  std::unique_ptr<Exchange> exchange_;
+  Deadline deadline_;
+};
+
+}  // namespace vsaproxy::relay

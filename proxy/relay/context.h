@@ -1,0 +1,43 @@
+#pragma once
+// What a worker lends to its connections and exchanges. One thread.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "proxy/base/clock.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/ops/log.h"
+#include "proxy/relay/relay_config.h"
+#include "proxy/relay/relay_metrics.h"
+#include "proxy/relay/upstream_pool.h"
+#include "proxy/tokens/token_view.h"
+
+namespace vsaproxy::relay {
+
+// Above the first a sender is paused, below the second it goes on: bytes kept for a slow receiver.
+constexpr std::size_t high_water = 128 * 1024;
+constexpr std::size_t low_water = 32 * 1024;
+
+class Context {
+ public:
+  virtual ~Context() = default;
+  virtual net::EventLoop& loop() = 0;
+  virtual tokens::TokenView& tokens() = 0;
+  virtual ops::Log& log() = 0;
+  virtual RelayMetrics& metrics() = 0;
+  // The configuration for new exchanges.
+  virtual const RelayConfigPtr& config() = 0;
+  // The pool for an upstream of that configuration; lives until it is retired and unused.
+  virtual UpstreamPool& pool(const RelayConfig& config, std::size_t upstream) = 0;
+  // Read buffer, shared by all connections of the worker: its content is gone with the next read.
+  virtual std::span<char> scratch() = 0;
+  // New text for each exchange, unique in this process and hard to guess.
+  virtual std::string next_request_id() = 0;
+  virtual base::WallTime wall_now() = 0;
+  // The worker stops: connections close after the answer under way.
+  virtual bool is_draining() = 0;
+};
+
+}  // namespace vsaproxy::relay

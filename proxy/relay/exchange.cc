@@ -1,0 +1,418 @@
+#include "proxy/relay/exchange.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "proxy/http/proxy_fields.h"
+#include "proxy/relay/client_connection.h"
+#include "proxy/relay/problem_answer.h"
+#include "proxy/tokens/session.h"
+
+namespace vsaproxy::relay {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::Result;
+
+std::chrono::microseconds micros(base::Time from, base::Time to) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(to - from);
+}
+
+// RFC 9110, 9.2.2: trying again changes nothing.
+bool is_idempotent(std::string_view method) {
+  static constexpr std::array<std::string_view, 5> methods = {"GET", "HEAD", "OPTIONS", "PUT",
+                                                              "DELETE"};
+  return std::find(methods.begin(), methods.end(), method) != methods.end();
+}
+
+}  // namespace
+
+Exchange::Exchange(Context& context, ClientConnection& client, RelayConfigPtr config,
+                   std::size_t listener)
+    : context_(context),
+      client_(client),
+      config_(std::move(config)),
+      listener_(listener),
+      id_(context.next_request_id()),
+      deadline_(context.loop(), [this] { on_deadline(); }),
+      hold_deadline_(context.loop(), [this] { stop_holding(); }),
+      began_wall_(context.wall_now()),
+      began_(context.loop().now()) {}
+
+Exchange::~Exchange() {
+  if (connection_) drop_connection();
+}
+
+http::RequestHead& Exchange::request() { return client_.codec().head(); }
+
+void Exchange::begin() {
+  auto planned = plan_request(*config_, listener_, request(), plan_);
+  if (!planned) return answer_with(planned.error());
+  is_planned_ = true;
+  session_ = config_->sessions[plan_.upstream];
+  if (!client_.codec().expects_continue()) invited_body_ = true;
+  prepare_request();
+  seek_credential();
+}
+
+void Exchange::prepare_request() {
+  http::RequestHead& head = request();
+  http::prepare_request_fields(
+      head, {.host = upstream().origin.authority(),
+             .authorization = session_ ? http::Treatment::strip : http::Treatment::pass,
+             .cookies = route().pass_cookies ? http::Treatment::pass : http::Treatment::strip});
+  const auto* credential = credential_settings();
+  if (credential != nullptr && credential->scheme->session_lost != nullptr) {
+    http::cut_accept_encoding(head.fields);
+  }
+  head.target = plan_.target;
+}
+
+bool Exchange::method_is_replayable() const {
+  const settings::Replay& replay = upstream().replay;
+  const auto method = client_.codec().head().method;
+  return replay.all_methods ||
+         std::find(replay.methods.begin(), replay.methods.end(), method) != replay.methods.end();
+}
+
+bool Exchange::can_replay() const {
+  return !replayed_ && method_is_replayable() && held_is_complete_;
+}
+
+// Before the request is sent: will it be possible, should the session be refused?
+tokens::Replayable Exchange::replayable() const {
+  const settings::Replay& replay = upstream().replay;
+  const http::BodyFraming& body = client_.codec().head().body;
+  const bool body_fits = body.kind == http::Framing::none ||
+                         (body.kind == http::Framing::length && body.length <= replay.max_body) ||
+                         (request_ended_ && held_is_complete_) || replay.expect_continue;
+  return !replayed_ && method_is_replayable() && body_fits ? tokens::Replayable::yes
+                                                           : tokens::Replayable::no;
+}
+
+void Exchange::seek_credential() {
+  if (!session_) return seek_connection(UpstreamPool::Freshness::any);
+  const tokens::Need need{*session_, replayable(), refused_generation_};
+  base::Duration patience = credential_settings()->login_timeout;
+  // It may have to wait until others like it are answered, and then for the login.
+  if (need.replayable == tokens::Replayable::no) patience += tokens::Session::renewal_patience;
+  auto credential = context_.tokens().get(need, patience);
+  if (!credential) return on_no_credential(credential.error());
+  if (*credential) return use_credential(std::move(*credential));
+  if (state_ != State::awaiting_fresh_session) enter(State::awaiting_credential);
+  wait_began_ = context_.loop().now();
+  credential_wait_ = context_.tokens().wait_for(need, patience, *this);
+}
+
+void Exchange::on_credential(Result<tokens::CredentialPtr> outcome) {
+  login_wait_ += micros(wait_began_, context_.loop().now());
+  context_.loop().destroy_later(std::move(credential_wait_));
+  if (!outcome) return on_no_credential(outcome.error());
+  use_credential(std::move(*outcome));
+}
+
+void Exchange::on_no_credential(const Error& error) {
+  if (state_ == State::awaiting_fresh_session) {
+    note_replay_outcome(RelayMetrics::ReplayResult::failed);
+    return forward_kept_answer();
+  }
+  answer_with(error);
+}
+
+void Exchange::use_credential(tokens::CredentialPtr credential) {
+  credential_ = std::move(credential);
+  if (state_ == State::awaiting_fresh_session) {
+    drop_refused_answer();
+    replayed_ = true;
+  }
+  if (replayable() == tokens::Replayable::no && !unreplayable_use_) {
+    unreplayable_use_ = context_.tokens().begin_unreplayable(*session_);
+  }
+  seek_connection(UpstreamPool::Freshness::any);
+}
+
+void Exchange::seek_connection(UpstreamPool::Freshness freshness) {
+  enter(State::awaiting_connection);
+  UpstreamPool& pool = context_.pool(*config_, plan_.upstream);
+  if (freshness == UpstreamPool::Freshness::any) {
+    if (ConnectionPtr idle = pool.take_idle()) return use_connection(std::move(idle));
+  }
+  deadline_.set(upstream().timeouts.response_header);
+  connection_wait_ = pool.acquire(freshness, *this);
+}
+
+void Exchange::on_connection(Result<ConnectionPtr> outcome) {
+  context_.loop().destroy_later(std::move(connection_wait_));
+  if (!outcome) return answer_with(outcome.error());
+  use_connection(std::move(*outcome));
+}
+
+void Exchange::use_connection(ConnectionPtr connection) {
+  connection_ = std::move(connection);
+  // The wait for a connection may have outlived the credential.
+  if (session_ && credential_->is_expired(context_.loop().now())) {
+    give_back_connection();
+    unreplayable_use_.reset();
+    return seek_credential();
+  }
+  send_request();
+}
+
+void Exchange::send_request() {
+  http::RequestHead& head = request();
+  connection_->begin(*this, head.method);
+  connection_was_reused_ = connection_->is_reused();
+  const bool asks_first =
+      upstream().replay.expect_continue && !request_ended_ &&
+      head.body.kind != http::Framing::none &&
+      !(head.body.kind == http::Framing::length && head.body.length <= upstream().replay.max_body);
+  head.fields.remove("Expect");
+  if (asks_first) head.fields.set("Expect", "100-continue");
+  // The last edit before the bytes leave.
+  if (credential_) credential_->apply(head.fields);
+  std::string bytes;
+  connection_->codec().encode_head(head, bytes);
+  sent_at_ = context_.loop().now();
+  if (asks_first) {
+    enter(State::awaiting_continue);
+    const std::string_view part = bytes;
+    connection_->write({&part, 1});
+    base::wipe(bytes);
+    deadline_.set(continue_patience);
+    return;
+  }
+  enter(State::awaiting_answer);
+  if (!held_body_.empty()) {
+    const http::EncodedData body = connection_->codec().encode_data(held_body_);
+    for (const std::string_view part : body) bytes.append(part);
+  }
+  if (request_ended_) {
+    connection_->codec().encode_end(&client_.codec().trailers(), bytes);
+  }
+  const std::string_view part = bytes;
+  connection_->write({&part, 1});
+  base::wipe(bytes);
+  if (!held_is_complete_) std::string().swap(held_body_);
+  deadline_.set(request_ended_ ? upstream().timeouts.response_header : upstream().timeouts.idle);
+  invite_body();
+}
+
+void Exchange::send_held_body() {
+  enter(State::awaiting_answer);
+  std::string bytes;
+  if (!held_body_.empty()) {
+    for (const std::string_view part : connection_->codec().encode_data(held_body_)) {
+      bytes.append(part);
+    }
+  }
+  if (request_ended_) connection_->codec().encode_end(&client_.codec().trailers(), bytes);
+  const std::string_view part = bytes;
+  connection_->write({&part, 1});
+  deadline_.set(request_ended_ ? upstream().timeouts.response_header : upstream().timeouts.idle);
+  invite_body();
+}
+
+// RFC 9110, 10.1.1: the body has somewhere to go now.
+void Exchange::invite_body() {
+  if (!std::exchange(invited_body_, true)) {
+    http::ResponseHead head;
+    head.status = 100;
+    head.reason = "Continue";
+    std::string bytes;
+    client_.codec().encode_head(head, bytes);
+    const std::string_view part = bytes;
+    client_.write({&part, 1});
+  }
+  if (!request_ended_) client_.resume_request();
+}
+
+bool Exchange::wants_request_body() const {
+  if (request_ended_ || state_ == State::finished) return false;
+  const bool is_sending = state_ == State::awaiting_answer || state_ == State::holding_answer ||
+                          state_ == State::relaying_answer;
+  if (is_sending && connection_) return connection_->unsent() < high_water;
+  if (state_ == State::relaying_answer) return true;  // nobody wants it: read and dropped
+  return invited_body_ && held_body_.size() < upstream().replay.max_body;
+}
+
+void Exchange::on_request_data(std::string_view data) {
+  bytes_in_ += data.size();
+  context_.metrics().bytes_in().add(data.size());
+  const auto& limit = settings().limits.request_body;
+  if (limit && bytes_in_ > *limit) {
+    return on_request_failed({ErrorKind::body_too_large, "the body is over limits.request_body"});
+  }
+  const bool is_sending =
+      connection_ && (state_ == State::awaiting_answer || state_ == State::holding_answer ||
+                      state_ == State::relaying_answer);
+  if (!is_sending) {
+    if (state_ != State::relaying_answer) held_body_.append(data);
+    return;
+  }
+  if (held_is_complete_) {
+    if (held_body_.size() + data.size() <= upstream().replay.max_body) {
+      held_body_.append(data);
+    } else {
+      held_is_complete_ = false;
+      std::string().swap(held_body_);
+    }
+  }
+  connection_->write(connection_->codec().encode_data(data));
+  deadline_.set(upstream().timeouts.idle);
+}
+
+void Exchange::on_request_end() {
+  request_ended_ = true;
+  // Of unknown length at first, it turned out to be short enough for a replay.
+  if (!replayed_ && held_is_complete_ && method_is_replayable()) unreplayable_use_.reset();
+  const bool is_sending =
+      connection_ && (state_ == State::awaiting_answer || state_ == State::holding_answer ||
+                      state_ == State::relaying_answer);
+  if (!is_sending) return;
+  std::string bytes;
+  connection_->codec().encode_end(&client_.codec().trailers(), bytes);
+  const std::string_view part = bytes;
+  if (!bytes.empty()) connection_->write({&part, 1});
+  if (state_ == State::awaiting_answer) deadline_.set(upstream().timeouts.response_header);
+}
+
+void Exchange::on_upstream_drained() {
+  deadline_.set(upstream().timeouts.idle);
+  if (!request_ended_) client_.resume_request();
+}
+
+void Exchange::on_request_failed(const Error& error) {
+  request_ended_ = false;
+  client_.codec().close_after_answer();
+  head_is_forwarded_ ? cut_short(error) : answer_with(error);
+}
+
+bool Exchange::retry_on_new_connection() {
+  const bool is_stale = connection_was_reused_ && !connection_->codec().saw_any_byte();
+  if (!is_stale || retried_ || !held_is_complete_ || !is_idempotent(request().method)) return false;
+  retried_ = true;
+  drop_connection();
+  seek_connection(UpstreamPool::Freshness::fresh_only);
+  return true;
+}
+
+void Exchange::on_deadline() {
+  switch (state_) {
+    case State::awaiting_continue:
+      return send_held_body();
+    case State::awaiting_connection:
+      return answer_with({ErrorKind::overloaded, "no connection to the upstream became free"});
+    case State::awaiting_answer:
+      if (!request_ended_ && connection_->unsent() == 0) {
+        client_.codec().close_after_answer();
+        return answer_with({ErrorKind::request_timeout, "the body did not arrive in time"});
+      }
+      return answer_with({ErrorKind::upstream_timeout, "the upstream did not answer in time"});
+    case State::holding_answer:
+      return answer_with({ErrorKind::upstream_timeout, "the upstream stopped within its answer"});
+    case State::relaying_answer:
+      return cut_short({ErrorKind::upstream_timeout, "no byte moved in time"});
+    default:
+      return;
+  }
+}
+
+void Exchange::answer_with(const Error& error) {
+  credential_wait_.reset();
+  connection_wait_.reset();
+  if (connection_) drop_connection();
+  error_ = base::reason_text(error.kind);
+  context_.metrics().count_refused(error.kind);
+  ProblemAnswer answer = make_problem_answer(error, id_);
+  http::ServerCodec& codec = client_.codec();
+  if (!request_ended_ && !client_.can_discard_rest()) codec.close_after_answer();
+  if (context_.is_draining()) codec.close_after_answer();
+  status_ = answer.head.status;
+  std::string bytes;
+  codec.encode_head(answer.head, bytes);
+  for (const std::string_view part : codec.encode_data(answer.body)) bytes.append(part);
+  codec.encode_end(nullptr, bytes);
+  bytes_out_ += answer.body.size();
+  const std::string_view part = bytes;
+  client_.write({&part, 1});
+  finish(Ending::complete);
+}
+
+void Exchange::cut_short(const Error& error) {
+  error_ = base::reason_text(error.kind);
+  finish(Ending::cut);
+}
+
+void Exchange::cancel() {
+  if (state_ == State::finished) return;
+  error_ = base::reason_text(ErrorKind::client_gone);
+  if (!head_is_forwarded_) status_ = 0;
+  finish(Ending::cut);
+}
+
+void Exchange::give_back_connection() {
+  context_.pool(*config_, plan_.upstream).release(std::move(connection_));
+}
+
+void Exchange::drop_connection() {
+  // What is under way on it makes it unfit, so that the pool closes it.
+  give_back_connection();
+}
+
+void Exchange::finish(Ending ending) {
+  enter(State::finished);
+  deadline_.clear();
+  hold_deadline_.clear();
+  credential_wait_.reset();
+  connection_wait_.reset();
+  unreplayable_use_.reset();
+  if (connection_) give_back_connection();
+  log_access();
+  if (ending == Ending::complete) {
+    client_.on_exchange_complete();
+  } else {
+    client_.on_exchange_cut();
+  }
+}
+
+void Exchange::log_access() {
+  const base::Time now = context_.loop().now();
+  const auto total = micros(began_, now);
+  const settings::Listener& listener = settings().listeners[listener_];
+  context_.metrics().count_request(listener.name, is_planned_ ? route().name : std::string(),
+                                   status_, total);
+  if (is_planned_ && upstream_time_.count() > 0) {
+    context_.metrics().count_upstream(upstream().name, upstream_time_);
+  }
+  const http::RequestHead& head = client_.codec().head();
+  const auto target = is_planned_ ? std::string_view(plan_.target) : head.target;
+  const auto question = target.find('?');
+  const bool has_query = question != std::string_view::npos;
+  std::string_view path =
+      is_planned_ ? std::string_view(plan_.path.sent) : target.substr(0, question);
+  context_.log().access(
+      {.at = began_wall_,
+       .id = id_,
+       .listener = listener.name,
+       .client = client_.peer(),
+       .key = {},
+       .method = head.method,
+       .path = path,
+       .query = has_query ? target.substr(question + 1) : std::string_view(),
+       .route = is_planned_ ? std::string_view(route().name) : std::string_view(),
+       .upstream = is_planned_ ? std::string_view(upstream().name) : std::string_view(),
+       .status = status_,
+       .error = error_,
+       .bytes_in = bytes_in_,
+       .bytes_out = bytes_out_,
+       .total = total,
+       .upstream_time = upstream_time_,
+       .login_wait = login_wait_,
+       .replayed = replayed_,
+       .reused = connection_was_reused_,
+       .session = credential_ ? std::string_view(credential_->fingerprint) : std::string_view()});
+}
+
+}  // namespace vsaproxy::relay

@@ -1,0 +1,177 @@
+#pragma once
+// One request and its answer, from the complete head to the log line: the state machine of the
+// relay. Owned by the client's connection; one thread.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/relay/context.h"
+#include "proxy/relay/deadline.h"
+#include "proxy/relay/request_plan.h"
+#include "proxy/relay/response_hold.h"
+#include "proxy/relay/upstream_connection.h"
+#include "proxy/relay/upstream_pool.h"
+#include "proxy/tokens/token_view.h"
+
+namespace vsaproxy::relay {
+
+class ClientConnection;
+
+class Exchange final : private AnswerHandler,
+                       private ConnectionWaiter,
+                       private tokens::CredentialWaiter {
+ public:
+  Exchange(Context& context, ClientConnection& client, RelayConfigPtr config, std::size_t listener);
+  ~Exchange() override;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  // The head is complete in the client's codec. May finish at once.
+  void begin();
+  bool wants_request_body() const;
+  void on_request_data(std::string_view data);
+  void on_request_end();
+  // The client's side took everything that was kept for it.
+  void on_client_drained();
+  // The rest of the request is not acceptable: answers, or cuts an answer under way.
+  void on_request_failed(const base::Error& error);
+  // The client is gone: nothing more is sent anywhere.
+  void cancel();
+
+  static constexpr base::Duration continue_patience = std::chrono::seconds(1);
+
+ private:
+  enum class State {
+    beginning,
+    awaiting_credential,
+    awaiting_connection,
+    awaiting_continue,       // the head is sent, the body waits for "100 Continue"
+    awaiting_answer,         // the request is being sent, or is
+    holding_answer,          // its first bytes may say "session gone"
+    awaiting_fresh_session,  // they did, or its status: the answer is kept until the login is over
+    relaying_answer,
+    finished,
+  };
+  using Clock = std::chrono::steady_clock;
+
+  void enter(State next) { state_ = next; }  // the only place that assigns state_
+  const settings::Settings& settings() const { return *config_->settings; }
+  const settings::Route& route() const { return settings().routes[plan_.route]; }
+  const settings::Upstream& upstream() const { return settings().upstreams[plan_.upstream]; }
+  const settings::Credential* credential_settings() const {
+    return config_->credential_of(upstream());
+  }
+  http::RequestHead& request();
+
+  // Towards the upstream.
+  void prepare_request();
+  void seek_credential();
+  void on_credential(base::Result<tokens::CredentialPtr> outcome) override;
+  void use_credential(tokens::CredentialPtr credential);
+  void on_no_credential(const base::Error& error);
+  void seek_connection(UpstreamPool::Freshness freshness);
+  void on_connection(base::Result<ConnectionPtr> outcome) override;
+  void use_connection(ConnectionPtr connection);
+  void send_request();
+  void send_held_body();
+  void on_continue_timeout();
+  void invite_body();
+  bool method_is_replayable() const;
+  bool can_replay() const;
+  tokens::Replayable replayable() const;
+
+  // From the upstream (exchange_answer.cc).
+  void on_answer_interim(int status) override;
+  void on_answer_head() override;
+  void on_answer_data(std::string_view data) override;
+  void on_answer_end() override;
+  void on_answer_pause() override;
+  void on_upstream_failed(const base::Error& error) override;
+  void on_upstream_drained() override;
+  bool is_refused_status(int status) const;
+  void on_session_refused();
+  void keep_refused_data(std::string_view data);
+  void drop_refused_answer();
+  void forward_kept_answer();
+  void forward_head();
+  void forward_data(std::string_view data);
+  void forward_end();
+  void flush_to_client();
+  void stop_holding();
+  void finish_watching();
+  void note_replay_outcome(RelayMetrics::ReplayResult result);
+
+  // Endings.
+  bool retry_on_new_connection();
+  void on_deadline();
+  void answer_with(const base::Error& error);
+  void cut_short(const base::Error& error);
+  void give_back_connection();
+  void drop_connection();
+  enum class Ending { complete, cut };
+  void finish(Ending ending);
+  void log_access();
+
+  Context& context_;
+  ClientConnection& client_;
+  const RelayConfigPtr config_;
+  const std::size_t listener_;
+  const std::string id_;
+  State state_ = State::beginning;
+  RequestPlan plan_;
+  bool is_planned_ = false;
+
+  // The request's body as far as it must be kept: for a replay, or until it can be sent.
+  std::string held_body_;
+  bool held_is_complete_ = true;  // held_body_ has every byte received so far
+  bool request_ended_ = false;
+  bool invited_body_ = false;
+
+  std::optional<tokens::SessionId> session_;
+  tokens::CredentialPtr credential_;
+  std::unique_ptr<tokens::TokenView::Wait> credential_wait_;
+  std::unique_ptr<tokens::TokenView::Use> unreplayable_use_;
+  std::uint64_t refused_generation_ = 0;
+  bool replayed_ = false;
+  bool retried_ = false;
+
+  std::unique_ptr<UpstreamPool::Wait> connection_wait_;
+  ConnectionPtr connection_;
+  bool connection_was_reused_ = false;
+  bool upstream_is_paused_ = false;
+
+  http::ResponseHead answer_;
+  http::ResponseHead watched_head_;  // as received, while is_watching_
+  http::Fields answer_trailers_;     // of a kept answer
+  std::string held_refused_;         // its body
+  ResponseHold hold_;
+  bool is_watching_ = false;      // the look goes on while the answer is being sent
+  bool answer_is_whole_ = false;  // of a kept answer
+  bool answer_is_broken_ = false;
+  bool head_is_forwarded_ = false;
+  // Written together: at most a head, a slice of body and a tail.
+  std::string to_client_;
+  std::string_view data_to_client_;
+  std::string tail_to_client_;
+
+  Deadline deadline_;
+  Deadline hold_deadline_;
+
+  // For the access line.
+  base::WallTime began_wall_;
+  base::Time began_;
+  base::Time wait_began_{};
+  base::Time sent_at_{};
+  std::chrono::microseconds login_wait_{};
+  std::chrono::microseconds upstream_time_{};
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  int status_ = 0;
+  std::string error_;
+};
+
+}  // namespace vsaproxy::relay

@@ -1,0 +1,106 @@
+#include "proxy/relay/relay_config.h"
+
+#include <utility>
+
+#include "proxy/ops/secret_source.h"
+
+namespace vsaproxy::relay {
+namespace {
+
+using base::Result;
+
+routing::RouteRule rule_of(const settings::Settings& settings, const settings::Route& route) {
+  const auto path_case = settings.upstreams[route.upstream].path_case;
+  return {route.path_prefix, route.host, route.listener,
+          path_case == settings::PathCase::sensitive};
+}
+
+routing::RouteTable route_table(const settings::Settings& settings) {
+  std::vector<routing::RouteRule> rules;
+  for (const settings::Route& route : settings.routes) rules.push_back(rule_of(settings, route));
+  return routing::RouteTable(std::move(rules));
+}
+
+ForwardRoutes forward_routes(const settings::Settings& settings, std::size_t upstream) {
+  std::vector<routing::RouteRule> rules;
+  std::vector<std::size_t> routes;
+  for (std::size_t i = 0; i < settings.routes.size(); ++i) {
+    const settings::Route& route = settings.routes[i];
+    if (route.upstream != upstream) continue;
+    routing::RouteRule rule = rule_of(settings, route);
+    rule.path_prefix.erase(0, route.strip_prefix.size());
+    if (rule.path_prefix.empty()) rule.path_prefix = "/";
+    rules.push_back(std::move(rule));
+    routes.push_back(i);
+  }
+  return {routing::RouteTable(std::move(rules)), std::move(routes)};
+}
+
+routing::AccessRules access_rules(const settings::Settings& settings,
+                                  const settings::Listener& listener) {
+  routing::AccessRules rules{listener.allowed_hosts};
+  if (listener.forward) {
+    for (const settings::Upstream& upstream : settings.upstreams) {
+      rules.allowed_hosts.push_back(upstream.origin.host);
+    }
+  }
+  return rules;
+}
+
+Result<std::shared_ptr<const net::ServerTls>> listener_tls(const settings::Settings& settings,
+                                                           const settings::ListenerTls& tls) {
+  auto certificate = ops::read_public(tls.certificate, settings.file);
+  if (!certificate) return base::fail(std::move(certificate.error()));
+  auto key = ops::read_secret(tls.key, settings.file);
+  if (!key) return base::fail(std::move(key.error()));
+  return net::ServerTls::make(*certificate, *key, tls.min_version);
+}
+
+// Tried once here, so that workers can't fail on it later.
+Result<std::string> upstream_ca(const settings::Settings& settings,
+                                const settings::Upstream& upstream) {
+  std::string ca;
+  if (upstream.tls.ca) {
+    auto text = ops::read_public(*upstream.tls.ca, settings.file);
+    if (!text) return base::fail(std::move(text.error()));
+    ca = std::move(*text);
+  }
+  auto tls = net::ClientTls::make(upstream.tls, ca, upstream.origin.host);
+  if (!tls) return base::fail(std::move(tls.error()));
+  return ca;
+}
+
+}  // namespace
+
+Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Settings> settings,
+                                         std::vector<std::optional<tokens::SessionId>> sessions) {
+  auto config = std::make_shared<RelayConfig>();
+  config->routes = route_table(*settings);
+  config->sessions = std::move(sessions);
+  for (const settings::Listener& listener : settings->listeners) {
+    config->access.push_back(access_rules(*settings, listener));
+    config->listener_tls.emplace_back();
+    if (!listener.tls) continue;
+    auto tls = listener_tls(*settings, *listener.tls);
+    if (!tls) {
+      return base::fail(base::ErrorKind::configuration,
+                        "listener " + listener.name + ": " + tls.error().detail);
+    }
+    config->listener_tls.back() = std::move(*tls);
+  }
+  for (std::size_t i = 0; i < settings->upstreams.size(); ++i) {
+    const settings::Upstream& upstream = settings->upstreams[i];
+    config->forward.push_back(forward_routes(*settings, i));
+    config->upstream_ca.emplace_back();
+    auto ca = upstream_ca(*settings, upstream);
+    if (!ca) {
+      return base::fail(base::ErrorKind::configuration,
+                        "upstream " + upstream.name + ": " + ca.error().detail);
+    }
+    config->upstream_ca.back() = std::move(*ca);
+  }
+  config->settings = std::move(settings);
+  return config;
+}
+
+}  // namespace vsaproxy::relay

@@ -1,0 +1,48 @@
+#pragma once
+// One configuration, ready for use: the settings with everything that had to be read or made for
+// them. Immutable; shared by all workers; exchanges keep the one they began with.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/net/tls_context.h"
+#include "proxy/routing/access_policy.h"
+#include "proxy/routing/route_table.h"
+#include "proxy/settings/settings.h"
+#include "proxy/tokens/session_update.h"
+
+namespace vsaproxy::relay {
+
+// The routes of one upstream as a forward proxy's client sees them: by the upstream's own paths.
+struct ForwardRoutes {
+  routing::RouteTable table;
+  std::vector<std::size_t> routes;  // index of the table to index into Settings::routes
+};
+
+struct RelayConfig {
+  std::shared_ptr<const settings::Settings> settings;
+  std::optional<routing::RouteTable> routes;  // always set
+  std::vector<ForwardRoutes> forward;         // by upstream
+  // By listener.
+  std::vector<routing::AccessRules> access;
+  std::vector<std::shared_ptr<const net::ServerTls>> listener_tls;  // null: plain
+  // By upstream.
+  std::vector<std::optional<tokens::SessionId>> sessions;
+  std::vector<std::string> upstream_ca;  // PEM, may be empty
+
+  const settings::Credential* credential_of(const settings::Upstream& upstream) const {
+    return upstream.credential ? &settings->credentials[*upstream.credential] : nullptr;
+  }
+};
+
+using RelayConfigPtr = std::shared_ptr<const RelayConfig>;
+
+// Reads certificates and keys. Errors: configuration, with the listener or upstream.
+base::Result<RelayConfigPtr> make_relay_config(
+    std::shared_ptr<const settings::Settings> settings,
+    std::vector<std::optional<tokens::SessionId>> sessions);
+
+}  // namespace vsaproxy::relay

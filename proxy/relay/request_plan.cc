@@ -1,0 +1,163 @@
+#include "proxy/relay/request_plan.h"
+
+#include <algorithm>
+
+#include "proxy/base/text.h"
+
+namespace vsaproxy::relay {
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+using base::Result;
+
+constexpr std::uint16_t http_port = 80;
+constexpr std::uint16_t https_port = 443;
+
+// "http://vsa.example.com/" means the upstream at that name whatever its scheme: the proxy speaks
+// TLS for the tool. A port, if written, must be the upstream's, or the default where it has one.
+bool is_address_of(const settings::Upstream& upstream, const http::Authority& authority) {
+  if (authority.host != upstream.origin.host) return false;
+  if (!authority.port || *authority.port == upstream.origin.port) return true;
+  const bool is_default = upstream.origin.port == http_port || upstream.origin.port == https_port;
+  return is_default && *authority.port == http_port;
+}
+
+// The part of a path behind a prefix of whole segments, in whatever spelling those were sent.
+std::string_view without_segments(std::string_view path, std::string_view prefix) {
+  for (auto n = std::count(prefix.begin(), prefix.end(), '/'); n > 0; --n) {
+    const auto slash = path.find('/', 1);
+    if (slash == std::string_view::npos) return "/";
+    path.remove_prefix(slash);
+  }
+  return path;
+}
+
+Result<void> find_forward_route(const RelayConfig& config, std::size_t listener,
+                                const http::Target& target, RequestPlan& plan) {
+  const auto authority = http::parse_authority(target.authority);
+  if (!authority) return fail(authority.error());
+  const auto& settings = *config.settings;
+  bool is_known = false;
+  for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
+    if (!is_address_of(settings.upstreams[i], *authority)) continue;
+    is_known = true;
+    const ForwardRoutes& forward = config.forward[i];
+    const auto found =
+        forward.table.find(settings.listeners[listener].name, authority->host, plan.path.decoded);
+    if (!found) continue;
+    plan.route = forward.routes[*found];
+    plan.upstream = i;
+    return {};
+  }
+  if (!is_known)
+    return fail(ErrorKind::host_not_allowed, "the address is no configured upstream's");
+  return fail(ErrorKind::no_route, "no route matches this path");
+}
+
+Result<void> find_reverse_route(const RelayConfig& config, std::size_t listener,
+                                std::string_view host, RequestPlan& plan) {
+  const auto& settings = *config.settings;
+  const auto found =
+      config.routes->find(settings.listeners[listener].name, host, plan.path.decoded);
+  if (!found) return fail(ErrorKind::no_route, "no route matches this path");
+  plan.route = *found;
+  plan.upstream = settings.routes[*found].upstream;
+  return {};
+}
+
+// The Host of a request in origin form; empty where HTTP/1.0 has none.
+Result<std::string> allowed_host(const RelayConfig& config, std::size_t listener,
+                                 const http::RequestHead& head, RequestPlan& plan) {
+  const http::Field* field = head.fields.find("Host");
+  if (field == nullptr) return std::string();
+  auto authority = http::parse_authority(field->value);
+  if (!authority) return fail(ErrorKind::bad_request, "the Host field is not a host");
+  if (auto allowed = routing::check_host(config.access[listener], authority->host); !allowed) {
+    return fail(allowed.error());
+  }
+  plan.client_authority = field->value;
+  return std::move(authority->host);
+}
+
+// The API's own login and logout calls: with our session they would end it for everybody, or hand
+// out a live token.
+bool is_login_path(const settings::Credential& credential, std::string_view method,
+                   std::string_view path) {
+  const auth::SchemeSpec& scheme = *credential.scheme;
+  const auto base = credential.values.text(scheme.base_field).value_or("");
+  if (!base::starts_with_ignoring_case(path, base)) return false;
+  path.remove_prefix(base.size());
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  const std::string_view asked = method == "HEAD" ? "GET" : method;
+  return std::any_of(scheme.login_paths.begin(), scheme.login_paths.end(),
+                     [&](const auth::LoginPath& login) {
+                       return login.method == asked && base::equals_ignoring_case(login.path, path);
+                     });
+}
+
+Result<void> check_route(const RelayConfig& config, const http::RequestHead& head,
+                         const RequestPlan& plan) {
+  const auto& settings = *config.settings;
+  const settings::Route& route = settings.routes[plan.route];
+  const auto* credential = config.credential_of(settings.upstreams[plan.upstream]);
+  if (credential != nullptr) {
+    const std::string_view path = plan.is_forward
+                                      ? std::string_view(plan.path.decoded)
+                                      : without_segments(plan.path.decoded, route.strip_prefix);
+    if (is_login_path(*credential, head.method, path)) {
+      return fail(
+          ErrorKind::route_denied,
+          "the proxy logs in by itself: the API's login and logout calls are not forwarded");
+    }
+  }
+  const auto& limit = settings.limits.request_body;
+  if (limit && head.body.kind == http::Framing::length && head.body.length > *limit) {
+    return fail(ErrorKind::body_too_large, "the body is over limits.request_body");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> plan_request(const RelayConfig& config, std::size_t listener,
+                          const http::RequestHead& head, RequestPlan& plan) {
+  const settings::Listener& where = config.settings->listeners[listener];
+  plan.client_authority.clear();
+  if (auto allowed = routing::check_method(head.method); !allowed) return allowed;
+  const auto target = http::parse_target(head.method, head.target);
+  if (!target) return fail(target.error());
+  plan.is_forward = target->form == http::Form::absolute;
+  if (target->form == http::Form::authority) {
+    return fail(ErrorKind::route_denied, "CONNECT is not allowed here");
+  }
+  std::string host;
+  if (plan.is_forward) {
+    plan.client_authority = target->authority;
+  } else {
+    auto allowed = allowed_host(config, listener, head, plan);
+    if (!allowed) return fail(allowed.error());
+    host = std::move(*allowed);
+  }
+  if (auto allowed = routing::check_browser(head.fields); !allowed) return allowed;
+  if (target->form == http::Form::asterisk || target->path == "*") {
+    return fail(ErrorKind::no_route, "a request for the server as a whole has no route");
+  }
+  if (auto read = http::normalize_path(target->path, {}, plan.path); !read) return read;
+  if (plan.is_forward ? !where.forward : !where.reverse) {
+    return fail(ErrorKind::no_route, plan.is_forward ? "this listener is no forward proxy"
+                                                     : "this listener is a forward proxy only");
+  }
+  auto found = plan.is_forward ? find_forward_route(config, listener, *target, plan)
+                               : find_reverse_route(config, listener, host, plan);
+  if (!found) return found;
+  if (auto allowed = check_route(config, head, plan); !allowed) return allowed;
+  plan.target =
+      plan.is_forward
+          ? std::string_view(plan.path.sent)
+          : without_segments(plan.path.sent, config.settings->routes[plan.route].strip_prefix);
+  plan.target.append(target->query);
+  return {};
+}
+
+}  // namespace vsaproxy::relay

@@ -1,0 +1,31 @@
+#pragma once
+// From a request's head to where it goes and as what: every check that needs no waiting, in one
+// place and in a fixed order. Pure.
+
+#include <string>
+#include <string_view>
+
+#include "proxy/base/result.h"
+#include "proxy/http/message.h"
+#include "proxy/http/target.h"
+#include "proxy/relay/relay_config.h"
+
+namespace vsaproxy::relay {
+
+struct RequestPlan {
+  std::size_t route = 0;
+  std::size_t upstream = 0;
+  // The address the client used, for Location fields; empty for an HTTP/1.0 client without Host.
+  std::string client_authority;
+  bool is_forward = false;    // absolute form
+  http::NormalizedPath path;  // the client's, with strip_prefix
+  std::string target;         // to send: without strip_prefix, with the query
+};
+
+// Method, target, Host, browser, path, route, login paths, body limit. `plan` keeps its memory from
+// one request to the next. Errors: bad_request, bad_path, method_refused, host_not_allowed,
+// browser_refused, route_denied, no_route, body_too_large.
+base::Result<void> plan_request(const RelayConfig& config, std::size_t listener,
+                                const http::RequestHead& head, RequestPlan& plan);
+
+}  // namespace vsaproxy::relay

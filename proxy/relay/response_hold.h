@@ -1,0 +1,35 @@
+#pragma once
+// The bounded look at an answer: keeps the first bytes of a body that may say "session gone", so
+// that the answer can still be withdrawn. Owned by the exchange; one thread.
+
+#include <string>
+#include <string_view>
+
+#include "proxy/auth/scheme.h"
+#include "proxy/base/clock.h"
+#include "proxy/http/message.h"
+
+namespace vsaproxy::relay {
+
+class ResponseHold {
+ public:
+  // As received, before a content coding is taken off; and after.
+  static constexpr std::size_t max_bytes = 8 * 1024;
+  static constexpr std::size_t max_decoded = 8 * 1024;
+  static constexpr base::Duration patience = std::chrono::milliseconds(250);
+
+  // True if the head is one whose body may hold an expired session.
+  static bool is_worth_a_look(const auth::SchemeSpec& spec, const http::ResponseHead& head);
+
+  // False if that would be too much: nothing is kept then, and the look is over.
+  bool keep(std::string_view bytes);
+  std::string_view bytes() const { return bytes_; }
+  // The body is whole: does it say so?
+  bool says_session_lost(const auth::SchemeSpec& spec, const http::ResponseHead& head) const;
+  void clear() { bytes_.clear(); }
+
+ private:
+  std::string bytes_;
+};
+
+}  // namespace vsaproxy::relay

@@ -1,0 +1,210 @@
+#include "proxy/relay/worker.h"
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/http/serializer.h"
+#include "proxy/net/socket_stream.h"
+#include "proxy/relay/exchange.h"
+#include "proxy/relay/problem_answer.h"
+
+namespace vsaproxy::relay {
+namespace {
+
+constexpr std::size_t scratch_size = 64 * 1024;
+constexpr base::Duration sweep_interval = std::chrono::seconds(1);
+
+std::uint64_t random_key() {
+  std::uint64_t key = 0;
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(&key), sizeof key) != 1) std::abort();
+  return key;
+}
+
+// One to one on 64 bits (the finaliser of SplitMix64): counted numbers come out scattered.
+std::uint64_t scatter(std::uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+
+std::size_t share_of(std::size_t total, int count) {
+  const auto n = static_cast<std::size_t>(count);
+  return std::max<std::size_t>((total + n - 1) / n, 1);
+}
+
+}  // namespace
+
+Worker::Worker(Share share, net::Resolver& resolver, tokens::SessionReports& reports, ops::Log& log,
+               ops::MetricSet& metrics)
+    : share_(share),
+      dialer_(loop_, resolver),
+      tokens_(loop_, reports),
+      log_(log),
+      metrics_(metrics),
+      scratch_(scratch_size),
+      sweep_timer_(loop_.make_timer([this] { sweep_pools(); })),
+      id_key_(random_key()) {}
+
+Worker::~Worker() {
+  // Clients go before what they use.
+  acceptors_.clear();
+  clients_.clear();
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::apply(RelayConfigPtr config, std::vector<int> fds, std::function<void()> done) {
+  loop_.post([this, config = std::move(config), fds = std::move(fds), done = std::move(done)] {
+    adopt(config, fds);
+    done();
+  });
+}
+
+void Worker::adopt(RelayConfigPtr config, const std::vector<int>& fds) {
+  // Who connected to a listener that goes away is still served.
+  for (const auto& acceptor : acceptors_) acceptor->accept_waiting();
+  acceptors_.clear();
+  PoolSet set;
+  set.config = config;
+  set.key = config.get();
+  for (std::size_t i = 0; i < config->settings->upstreams.size(); ++i) {
+    set.pools.push_back(pool_for(*config, i));
+  }
+  for (const auto& pool : pools_) {
+    if (std::find(set.pools.begin(), set.pools.end(), pool.get()) == set.pools.end())
+      pool->retire();
+  }
+  pool_sets_.push_back(std::move(set));
+  config_ = std::move(config);
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    acceptors_.push_back(std::make_unique<net::Acceptor>(
+        loop_, fds[i], [this, i](net::FileDescriptor socket, std::string peer) {
+          on_accepted(i, std::move(socket), std::move(peer));
+        }));
+  }
+  sweep_pools();
+}
+
+UpstreamPool* Worker::pool_for(const RelayConfig& config, std::size_t index) {
+  const settings::Upstream& upstream = config.settings->upstreams[index];
+  UpstreamPool::Identity identity{upstream.origin,           upstream.connect,  upstream.tls,
+                                  config.upstream_ca[index], upstream.timeouts, upstream.pool};
+  const auto known = std::find_if(pools_.begin(), pools_.end(), [&](const auto& pool) {
+    return !pool->is_retired() && pool->identity() == identity;
+  });
+  if (known != pools_.end()) return known->get();
+  const settings::Limits& limits = config.settings->limits;
+  auto made = UpstreamPool::make({.loop = loop_,
+                                  .dialer = dialer_,
+                                  .scratch = scratch_,
+                                  .idle_gauge = metrics_.upstreams_idle(),
+                                  .active_gauge = metrics_.upstreams_active(),
+                                  .head_limits = {limits.header_bytes, limits.header_count}},
+                                 std::move(identity),
+                                 share_of(upstream.pool.max_connections, share_.count));
+  if (!made) std::abort();  // make_relay_config() has tried the same
+  pools_.push_back(std::move(*made));
+  return pools_.back().get();
+}
+
+UpstreamPool& Worker::pool(const RelayConfig& config, std::size_t upstream) {
+  const auto set = std::find_if(pool_sets_.rbegin(), pool_sets_.rend(),
+                                [&](const PoolSet& known) { return known.key == &config; });
+  return *set->pools[upstream];
+}
+
+// What only former configurations used, and no exchange of theirs uses any more.
+void Worker::sweep_pools() {
+  std::erase_if(pool_sets_, [](const PoolSet& set) { return set.config.expired(); });
+  const auto is_listed = [this](const UpstreamPool* pool) {
+    return std::any_of(pool_sets_.begin(), pool_sets_.end(), [&](const PoolSet& set) {
+      return std::find(set.pools.begin(), set.pools.end(), pool) != set.pools.end();
+    });
+  };
+  for (auto pool = pools_.begin(); pool != pools_.end();) {
+    if (is_listed(pool->get()) || !(*pool)->is_unused()) {
+      ++pool;
+      continue;
+    }
+    loop_.destroy_later(std::move(*pool));
+    pool = pools_.erase(pool);
+  }
+  if (pool_sets_.size() > 1) sweep_timer_->start(sweep_interval);
+}
+
+bool Worker::is_full() const {
+  return clients_.size() >= share_of(config_->settings->limits.connections, share_.count);
+}
+
+void Worker::on_accepted(std::size_t listener, net::FileDescriptor socket, std::string peer) {
+  const auto& tls = config_->listener_tls[listener];
+  if (is_full()) {
+    metrics_.count_refused(base::ErrorKind::overloaded);
+    if (tls) return;
+    const ProblemAnswer answer = make_problem_answer(
+        {base::ErrorKind::overloaded, "limits.connections is reached"}, next_request_id());
+    std::string bytes;
+    http::append_response_head(bytes, answer.head, answer.head.body, http::ConnectionOption::close);
+    bytes.append(answer.body);
+    send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return;
+  }
+  std::unique_ptr<net::Stream> stream;
+  if (tls) {
+    stream =
+        std::make_unique<net::TlsStream>(loop_, std::move(socket), tls->new_connection(), nullptr);
+  } else {
+    stream = std::make_unique<net::SocketStream>(loop_, std::move(socket));
+  }
+  auto client = std::make_unique<ClientConnection>(*this, *this, std::move(stream), listener,
+                                                   std::move(peer));
+  clients_.emplace(client.get(), std::move(client));
+}
+
+void Worker::on_client_done(ClientConnection& client) {
+  const auto found = clients_.find(&client);
+  if (found == clients_.end()) return;
+  loop_.destroy_later(std::move(found->second));
+  clients_.erase(found);
+  if (is_draining_ && clients_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();
+}
+
+void Worker::drain(std::function<void()> done) {
+  loop_.post([this, done = std::move(done)] {
+    for (const auto& acceptor : acceptors_) acceptor->accept_waiting();
+    acceptors_.clear();
+    is_draining_ = true;
+    on_drained_ = done;
+    // Draining takes connections off the table.
+    std::vector<ClientConnection*> clients;
+    for (const auto& [client, owner] : clients_) clients.push_back(client);
+    for (ClientConnection* client : clients) {
+      if (clients_.contains(client)) client->drain();
+    }
+    if (clients_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();
+  });
+}
+
+void Worker::stop() {
+  loop_.post([this] {
+    acceptors_.clear();
+    while (!clients_.empty()) clients_.begin()->first->abort();
+  });
+  loop_.stop();
+}
+
+std::string Worker::next_request_id() {
+  return fmt::format("{:016x}", scatter(id_key_ + ++id_count_));
+}
+
+}  // namespace vsaproxy::relay

@@ -1,0 +1,96 @@
+#pragma once
+// One event-loop thread with everything on it: accepted clients, upstream pools, a view of the
+// sessions. Owned by main; other threads reach it only through its loop.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/net/dialer.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/net/listener.h"
+#include "proxy/ops/log.h"
+#include "proxy/ops/metrics.h"
+#include "proxy/relay/client_connection.h"
+#include "proxy/relay/context.h"
+#include "proxy/relay/upstream_pool.h"
+#include "proxy/tokens/token_view.h"
+
+namespace vsaproxy::relay {
+
+class Worker final : public Context, public ClientOwner {
+ public:
+  struct Share {
+    int index = 0;
+    int count = 1;  // of all workers: limits of the process are divided by it
+  };
+  Worker(Share share, net::Resolver& resolver, tokens::SessionReports& reports, ops::Log& log,
+         ops::MetricSet& metrics);
+  ~Worker() override;  // after join()
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  net::LibeventLoop& event_loop() { return loop_; }
+  tokens::TokenView& token_view() { return tokens_; }
+  void start();
+  void join();
+
+  // Any thread. `fds` are the listening sockets, by listener. `done` runs in the worker's thread
+  // once new connections and requests use the configuration.
+  void apply(RelayConfigPtr config, std::vector<int> fds, std::function<void()> done);
+  // Accepts nothing more and closes each connection after its answer; `done` once all are closed.
+  void drain(std::function<void()> done);
+  // Ends the loop; answers under way are cut.
+  void stop();
+
+ private:
+  struct PoolSet {
+    std::weak_ptr<const RelayConfig> config;
+    const RelayConfig* key = nullptr;
+    std::vector<UpstreamPool*> pools;  // by upstream
+  };
+
+  // Context.
+  net::EventLoop& loop() override { return loop_; }
+  tokens::TokenView& tokens() override { return tokens_; }
+  ops::Log& log() override { return log_; }
+  RelayMetrics& metrics() override { return metrics_; }
+  const RelayConfigPtr& config() override { return config_; }
+  UpstreamPool& pool(const RelayConfig& config, std::size_t upstream) override;
+  std::span<char> scratch() override { return scratch_; }
+  std::string next_request_id() override;
+  base::WallTime wall_now() override { return std::chrono::system_clock::now(); }
+  bool is_draining() override { return is_draining_; }
+
+  void on_client_done(ClientConnection& client) override;
+  void adopt(RelayConfigPtr config, const std::vector<int>& fds);
+  UpstreamPool* pool_for(const RelayConfig& config, std::size_t upstream);
+  void sweep_pools();
+  void on_accepted(std::size_t listener, net::FileDescriptor socket, std::string peer);
+  bool is_full() const;
+
+  const Share share_;
+  net::LibeventLoop loop_;
+  net::SocketDialer dialer_;
+  tokens::TokenView tokens_;
+  ops::Log& log_;
+  RelayMetrics metrics_;
+  std::vector<char> scratch_;
+  RelayConfigPtr config_;
+  std::vector<std::unique_ptr<UpstreamPool>> pools_;
+  std::vector<PoolSet> pool_sets_;  // the newest last
+  std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> clients_;
+  std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
+  std::unique_ptr<net::Timer> sweep_timer_;
+  std::uint64_t id_key_ = 0;
+  std::uint64_t id_count_ = 0;
+  bool is_draining_ = false;
+  std::function<void()> on_drained_;
+  std::thread thread_;
+};
+
+}  // namespace vsaproxy::relay
