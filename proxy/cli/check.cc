@@ -1,0 +1,122 @@
+#include "proxy/cli/check.h"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string_view>
+#include <utility>
+
+#include "proxy/cli/load_settings.h"
+#include "proxy/ops/secret_source.h"
+#include "proxy/settings/source_text.h"
+
+namespace vsaproxy::cli {
+namespace {
+
+using settings::Problem;
+
+constexpr int exit_fine = 0;
+constexpr int exit_problems = 3;
+
+// Of the key at the place, for the caret.
+std::size_t key_length(const std::vector<std::string_view>& lines, const base::Place& place) {
+  const auto line = static_cast<std::size_t>(place.line) - 1;
+  const auto column = static_cast<std::size_t>(place.column) - 1;
+  if (line >= lines.size() || column >= lines[line].size()) return 1;
+  const auto end = lines[line].find_first_of(": \"'", column);
+  return std::max<std::size_t>(std::min(end, lines[line].size()) - column, 1);
+}
+
+class References {
+ public:
+  References(const std::string& file, std::string_view text)
+      : file_(file), lines_(settings::split_lines(settings::without_bom(text))) {}
+
+  void check_secret(const base::SecretRef& ref) {
+    if (const auto value = ops::read_secret(ref, file_); !value) add(ref, value.error());
+  }
+  // Certificates may be read by everybody.
+  void check_public(const base::SecretRef& ref) {
+    if (const auto text = ops::read_public(ref, file_); !text) add(ref, text.error());
+  }
+  std::vector<Problem> take() {
+    std::stable_sort(problems_.begin(), problems_.end(), [](const Problem& a, const Problem& b) {
+      return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
+    });
+    return std::move(problems_);
+  }
+
+ private:
+  void add(const base::SecretRef& ref, const base::Error& error) {
+    problems_.push_back({ref.place, key_length(lines_, ref.place), error.detail});
+  }
+
+  std::string file_;
+  std::vector<std::string_view> lines_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::string problems_as_json(const std::vector<Problem>& problems, const std::string& file) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  const auto text = [&](std::string_view value) {
+    writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  };
+  writer.StartObject();
+  text("ok");
+  writer.Bool(problems.empty());
+  text("problems");
+  writer.StartArray();
+  for (const Problem& problem : problems) {
+    writer.StartObject();
+    text("file");
+    text(file);
+    text("line");
+    writer.Int(problem.place.line);
+    text("column");
+    writer.Int(problem.place.column);
+    text("message");
+    text(problem.message);
+    writer.EndObject();
+  }
+  writer.EndArray();
+  writer.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize());
+}
+
+std::vector<Problem> check_references(const settings::Settings& settings, std::string_view text) {
+  References references(settings.file, text);
+  for (const settings::Credential& credential : settings.credentials) {
+    for (const auto& [key, ref] : credential.values.secrets()) references.check_secret(ref);
+  }
+  for (const settings::Listener& listener : settings.listeners) {
+    if (!listener.tls) continue;
+    references.check_public(listener.tls->certificate);
+    references.check_secret(listener.tls->key);
+  }
+  for (const settings::Upstream& upstream : settings.upstreams) {
+    if (upstream.tls.ca) references.check_public(*upstream.tls.ca);
+  }
+  return references.take();
+}
+
+int run_check(const std::string& file, OutputFormat format) {
+  LoadedSettings loaded = load_settings(file);
+  if (loaded.settings) {
+    loaded.list = check_references(*loaded.settings, loaded.text);
+    loaded.problems = settings::describe_problems(loaded.list, loaded.text, file);
+  }
+  // Not fmt::print: it throws when nobody reads.
+  if (format == OutputFormat::json) {
+    std::puts(problems_as_json(loaded.list, file).c_str());
+  } else {
+    std::fputs(loaded.problems.c_str(), stderr);
+  }
+  return loaded.list.empty() ? exit_fine : exit_problems;
+}
+
+}  // namespace vsaproxy::cli

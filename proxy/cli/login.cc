@@ -1,0 +1,192 @@
+#include "proxy/cli/login.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "proxy/auth/timestamp.h"
+#include "proxy/net/dialer.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/ops/login_ledger.h"
+#include "proxy/tokens/token_fetcher.h"
+#include "proxy/tokens/token_manager.h"
+
+namespace vsaproxy::cli {
+namespace {
+
+constexpr int failure = 1;
+constexpr int usage_error = 2;
+
+using settings::Credential;
+using settings::Settings;
+using settings::Upstream;
+
+// One login for each credential and origin, though several upstreams may share them.
+std::vector<const Upstream*> places_of(const Settings& settings, const Credential& credential) {
+  std::vector<const Upstream*> places;
+  for (const Upstream& upstream : settings.upstreams) {
+    if (!upstream.credential || &settings.credentials[*upstream.credential] != &credential)
+      continue;
+    const bool is_new = std::none_of(places.begin(), places.end(), [&](const Upstream* known) {
+      return known->origin == upstream.origin;
+    });
+    if (is_new) places.push_back(&upstream);
+  }
+  return places;
+}
+
+std::vector<const Credential*> chosen(const Settings& settings, const std::string& name) {
+  std::vector<const Credential*> credentials;
+  for (const Credential& credential : settings.credentials) {
+    if (name.empty() || credential.name == name) credentials.push_back(&credential);
+  }
+  if (credentials.empty()) {
+    fmt::print(stderr, "there is no credential {}{}\n", name.empty() ? "in the file" : "named ",
+               name);
+  }
+  return credentials;
+}
+
+ops::LoginAccount account_of(const Credential& credential, const Upstream& upstream) {
+  const auto name = credential.values.text(credential.scheme->account_field);
+  return {upstream.origin.to_string(), std::string(name.value_or(credential.name))};
+}
+
+// Notes what the login server says of its clock, on the way through.
+class WatchedTransport final : public tokens::LoginTransport {
+ public:
+  struct Seen {
+    std::string date;
+    base::WallTime received_at{};
+    int status = 0;
+  };
+  WatchedTransport(std::unique_ptr<LoginTransport> inner, Seen& seen)
+      : inner_(std::move(inner)), seen_(seen) {}
+
+  std::unique_ptr<Exchange> send(const auth::LoginRequest& request, base::Duration timeout,
+                                 Callback callback) override {
+    return inner_->send(
+        request, timeout,
+        [this, callback = std::move(callback)](base::Result<tokens::LoginAnswer> answer) {
+          if (answer) note(*answer);
+          callback(std::move(answer));
+        });
+  }
+
+ private:
+  void note(const tokens::LoginAnswer& answer) {
+    const http::Field* date = answer.fields.find("Date");
+    seen_ = {date == nullptr ? std::string() : std::string(date->value), answer.received_at,
+             answer.status};
+  }
+
+  std::unique_ptr<LoginTransport> inner_;
+  Seen& seen_;
+};
+
+void print_clock(const WatchedTransport::Seen& seen) {
+  if (seen.date.empty()) return;
+  fmt::print("  server clock  {}", seen.date);
+  const auto received = std::chrono::floor<std::chrono::seconds>(seen.received_at);
+  if (const auto server = auth::parse_http_date(seen.date, received)) {
+    const auto ahead = std::chrono::duration_cast<std::chrono::seconds>(*server - received).count();
+    if (ahead == 0) {
+      fmt::print(" (as ours)");
+    } else {
+      fmt::print(" ({} s {} ours)", std::abs(ahead), ahead > 0 ? "ahead of" : "behind");
+    }
+  }
+  fmt::print("\n");
+}
+
+// What a login leaves to say.
+struct Outcome {
+  tokens::SessionUpdate update;
+  WatchedTransport::Seen seen;
+};
+
+void print_outcome(const Outcome& outcome, net::EventLoop& loop) {
+  const auto& [update, seen] = outcome;
+  if (!update.credential) {
+    fmt::print("  outcome       {}: {}\n", base::reason_text(update.block->error.kind),
+               update.block->error.detail);
+    print_clock(seen);
+    return;
+  }
+  fmt::print("  outcome       ok\n");
+  if (update.credential->expires) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::seconds>(*update.credential->expires - loop.now());
+    fmt::print("  expires in    {}m {}s\n", left.count() / 60, left.count() % 60);
+  }
+  print_clock(seen);
+}
+
+int login_at(const Settings& settings, const Credential& credential, const Upstream& upstream,
+             ops::Log& log) {
+  fmt::print("credential {} at {}\n", credential.name, upstream.origin.to_string());
+  net::Resolver resolver;
+  net::LibeventLoop loop;
+  net::SocketDialer dialer(loop, resolver);
+  ops::Metrics metrics;
+  ops::LoginLedger ledger(settings.state_dir);
+  auto transport = tokens::make_login_transport(loop, dialer, settings, upstream);
+  if (!transport) {
+    fmt::print("  outcome       {}\n", transport.error().detail);
+    return failure;
+  }
+  Outcome outcome;
+  tokens::SessionTools tools =
+      tokens::make_session_tools(loop, ledger, log, metrics.new_set(), settings.file);
+  tools.publish = [&](const tokens::SessionUpdate& update) {
+    outcome.update = update;
+    if (update.credential || update.block) loop.stop();
+    return 0;
+  };
+  tokens::Session session(tools, credential, upstream.origin.to_string(),
+                          std::make_unique<WatchedTransport>(std::move(*transport), outcome.seen));
+  session.start();
+  loop.run();
+  print_outcome(outcome, loop);
+  return outcome.update.credential ? 0 : failure;
+}
+
+}  // namespace
+
+int run_login(const Settings& settings, const std::string& name) {
+  const auto credentials = chosen(settings, name);
+  if (credentials.empty()) return usage_error;
+  settings::Log quiet;
+  quiet.level = settings::LogLevel::error;
+  auto log = ops::Log::open(quiet);
+  if (!log) return failure;
+  int code = 0;
+  for (const Credential* credential : credentials) {
+    for (const Upstream* upstream : places_of(settings, *credential)) {
+      code = std::max(code, login_at(settings, *credential, *upstream, **log));
+    }
+  }
+  return code;
+}
+
+int run_unlock(const Settings& settings, const std::string& name) {
+  const auto credentials = chosen(settings, name);
+  if (credentials.empty()) return usage_error;
+  ops::LoginLedger ledger(settings.state_dir);
+  for (const Upstream* upstream : places_of(settings, *credentials.front())) {
+    const ops::LoginAccount account = account_of(*credentials.front(), *upstream);
+    const auto forgotten = ledger.forget(account);
+    if (!forgotten) {
+      fmt::print(stderr, "{}\n", forgotten.error().detail);
+      return failure;
+    }
+    fmt::print("{} at {}: {}\n", account.account, account.origin,
+               *forgotten ? "rejected logins forgotten" : "there was nothing to forget");
+  }
+  return 0;
+}
+
+}  // namespace vsaproxy::cli

@@ -1,0 +1,277 @@
+#include "proxy/cli/server.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+#include "proxy/cli/load_settings.h"
+
+namespace vsaproxy::cli {
+namespace {
+
+using base::Result;
+using ops::LogLevel;
+using settings::Settings;
+
+// Descriptors for everything but client and upstream connections.
+constexpr rlim_t reserved_descriptors = 64;
+
+// Signals come to the main thread alone: threads inherit a mask that blocks them.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former_);
+  }
+  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+ private:
+  sigset_t former_{};
+};
+
+}  // namespace
+
+Server::Server(const CommandLine& line, std::shared_ptr<const Settings> settings,
+               std::unique_ptr<ops::Log> log)
+    : line_(line),
+      settings_(std::move(settings)),
+      log_(std::move(log)),
+      own_metrics_(metrics_.new_set()),
+      dialer_(loop_, resolver_),
+      manager_(loop_, dialer_, settings_->state_dir, *log_, own_metrics_) {}
+
+Server::~Server() {
+  for (const auto& worker : workers_) worker->stop();
+  for (const auto& worker : workers_) worker->join();
+}
+
+int Server::worker_count() const {
+  if (settings_->workers > 0) return settings_->workers;
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+// Raises the soft limit to the hard one; what still does not fit is lowered, with a warning.
+void Server::fit_descriptor_limit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  rlim_t upstream_connections = 0;
+  for (const auto& upstream : settings_->upstreams) {
+    upstream_connections += upstream.pool.max_connections;
+  }
+  const rlim_t taken = reserved_descriptors + upstream_connections;
+  const rlim_t fitting = limit.rlim_cur > taken + 1 ? limit.rlim_cur - taken : 1;
+  if (settings_->limits.connections <= fitting) return;
+  log_->write(LogLevel::warning, "limits.connections is lowered to fit the descriptor limit",
+              {{"configured", std::to_string(settings_->limits.connections)},
+               {"used", std::to_string(fitting)},
+               {"descriptors", std::to_string(limit.rlim_cur)}});
+  auto lowered = std::make_shared<Settings>(*settings_);
+  lowered->limits.connections = static_cast<std::size_t>(fitting);
+  settings_ = std::move(lowered);
+}
+
+Result<void> Server::start() {
+  fit_descriptor_limit();
+  own_metrics_.gauge("vsaproxy_build_info", {VSAPROXY_VERSION}).set(1);
+  const int count = worker_count();
+  {
+    const BlockedSignals blocked;
+    for (int i = 0; i < count; ++i) {
+      workers_.push_back(std::make_unique<relay::Worker>(relay::Worker::Share{i, count}, resolver_,
+                                                         manager_, *log_, metrics_.new_set()));
+      manager_.add_worker(workers_.back()->event_loop(), workers_.back()->token_view());
+    }
+  }
+  auto sessions = manager_.prepare(*settings_);
+  if (!sessions) return base::fail(std::move(sessions.error()));
+  auto config = relay::make_relay_config(settings_, std::move(*sessions));
+  if (!config) return base::fail(std::move(config.error()));
+  if (auto opened = open_listeners(*settings_, sockets_); !opened) return opened;
+  if (settings_->admin) {
+    auto started = admin::AdminServer::start(loop_, *settings_->admin, metrics_,
+                                             [this] { return readiness(); });
+    if (!started) return base::fail(std::move(started.error()));
+    admin_ = std::move(*started);
+  }
+  {
+    const BlockedSignals blocked;
+    for (const auto& worker : workers_) worker->start();
+  }
+  distribute(std::move(*config), [this] {
+    is_serving_ = true;
+    manager_.commit();
+    announce(*settings_);
+    note_reload(true);
+    sd_notify(0, "READY=1");
+    if (std::exchange(reload_is_due_, false)) reload();
+  });
+  return {};
+}
+
+// Opens what is not open yet. On an error nothing of it stays.
+Result<void> Server::open_listeners(const Settings& settings, Sockets& fresh) {
+  Sockets opened;
+  for (const settings::Listener& listener : settings.listeners) {
+    const std::string address = listener.name + " " + settings::to_string(listener.address);
+    if (sockets_.contains(address)) continue;
+    auto sockets = net::ListeningSockets::open(listener.address, settings.runtime_dir,
+                                               static_cast<int>(workers_.size()));
+    if (!sockets) return base::fail(std::move(sockets.error()));
+    opened.emplace(address, std::move(*sockets));
+  }
+  fresh.merge(opened);
+  return {};
+}
+
+const net::ListeningSockets& Server::sockets_of(const settings::Listener& listener) const {
+  return *sockets_.at(listener.name + " " + settings::to_string(listener.address));
+}
+
+void Server::distribute(relay::RelayConfigPtr config, std::function<void()> done) {
+  auto remaining = std::make_shared<std::size_t>(workers_.size());
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    std::vector<int> fds;
+    for (const auto& listener : config->settings->listeners) {
+      fds.push_back(sockets_of(listener).fd_for(static_cast<int>(i)));
+    }
+    workers_[i]->apply(config, std::move(fds), [this, remaining, done] {
+      loop_.post([remaining, done] {
+        if (--*remaining == 0) done();
+      });
+    });
+  }
+}
+
+// On standard error whatever the log does: who starts the program waits for these lines.
+void Server::announce(const Settings& settings) const {
+  for (const settings::Listener& listener : settings.listeners) {
+    fmt::print(stderr, "listening on {} ({})\n", sockets_of(listener).name(), listener.name);
+  }
+  if (admin_) fmt::print(stderr, "listening on {} (admin)\n", admin_->name());
+}
+
+void Server::note_reload(bool succeeded) {
+  own_metrics_.gauge("vsaproxy_config_last_reload_successful").set(succeeded ? 1 : 0);
+  if (!succeeded) return;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  own_metrics_.gauge("vsaproxy_config_last_reload_success_timestamp_seconds")
+      .set(static_cast<double>(std::chrono::duration_cast<std::chrono::seconds>(now).count()));
+}
+
+void Server::warn_of_fixed_keys(const Settings& settings) {
+  const auto warn = [this](std::string_view key) {
+    log_->write(LogLevel::warning, "a changed key takes effect with the next start",
+                {{"key", key}});
+  };
+  if (settings.workers != settings_->workers) warn("workers");
+  if (settings.state_dir != settings_->state_dir) warn("state_dir");
+  if (settings.runtime_dir != settings_->runtime_dir) warn("runtime_dir");
+  if (settings.admin != settings_->admin) warn("admin");
+}
+
+void Server::reload() {
+  if (is_stopping_) return;
+  if (!is_serving_) {
+    reload_is_due_ = true;  // the one under way began with an older file
+    return;
+  }
+  const LoadedSettings loaded = load_settings(line_.file);
+  Result<void> outcome;
+  if (loaded.settings) {
+    outcome = try_reload(loaded.settings);
+  } else {
+    outcome = base::fail(base::ErrorKind::configuration, loaded.problems);
+  }
+  if (outcome) return;
+  note_reload(false);
+  log_->write(LogLevel::error, "reload refused, the former configuration stays",
+              {{"file", line_.file}, {"detail", outcome.error().detail}});
+}
+
+Result<void> Server::try_reload(std::shared_ptr<const Settings> settings) {
+  auto sessions = manager_.prepare(*settings);
+  if (!sessions) return base::fail(std::move(sessions.error()));
+  auto config = relay::make_relay_config(settings, std::move(*sessions));
+  if (!config) return base::fail(std::move(config.error()));
+  Sockets fresh;
+  if (auto opened = open_listeners(*settings, fresh); !opened) return opened;
+  if (auto logging = log_->reconfigure(line_.log_of(*settings)); !logging) return logging;
+  warn_of_fixed_keys(*settings);
+  const bool has_new_listeners = !fresh.empty();
+  sockets_.merge(fresh);
+  settings_ = settings;
+  is_serving_ = false;  // one at a time
+  distribute(std::move(*config), [this, settings, has_new_listeners] {
+    is_serving_ = true;
+    manager_.commit();
+    std::erase_if(sockets_, [&](const auto& item) {
+      return std::none_of(settings->listeners.begin(), settings->listeners.end(),
+                          [&](const settings::Listener& listener) {
+                            return item.first ==
+                                   listener.name + " " + settings::to_string(listener.address);
+                          });
+    });
+    if (has_new_listeners) announce(*settings);
+    note_reload(true);
+    log_->write(LogLevel::info, "configuration reloaded", {{"file", line_.file}});
+    if (std::exchange(reload_is_due_, false)) reload();
+  });
+  return {};
+}
+
+std::vector<std::string> Server::readiness() const {
+  if (is_stopping_) return {"draining"};
+  if (admin_ == nullptr || workers_.empty()) return {"starting"};
+  return manager_.unready();
+}
+
+void Server::on_stop_signal() {
+  if (std::exchange(is_stopping_, true)) {
+    log_->write(LogLevel::warning, "stopping now", {});
+    loop_.stop();
+    return;
+  }
+  log_->write(LogLevel::info, "draining: no new connections, answers under way are finished");
+  sd_notify(0, "STOPPING=1");
+  draining_workers_ = static_cast<int>(workers_.size());
+  for (const auto& worker : workers_) {
+    worker->drain([this] {
+      loop_.post([this] {
+        if (--draining_workers_ == 0) loop_.stop();
+      });
+    });
+  }
+  drain_timer_ = loop_.make_timer([this] {
+    log_->write(LogLevel::warning, "limits.drain_timeout is over: cutting what is left");
+    loop_.stop();
+  });
+  drain_timer_->start(settings_->limits.drain_timeout);
+}
+
+int Server::serve() {
+  std::signal(SIGPIPE, SIG_IGN);
+  signals_.push_back(loop_.watch_signal(SIGTERM, [this] { on_stop_signal(); }));
+  signals_.push_back(loop_.watch_signal(SIGINT, [this] { on_stop_signal(); }));
+  signals_.push_back(loop_.watch_signal(SIGHUP, [this] { reload(); }));
+  signals_.push_back(loop_.watch_signal(SIGUSR1, [this] {
+    if (auto reopened = log_->reopen(); !reopened) {
+      log_->write(LogLevel::error, "the log can't be reopened",
+                  {{"detail", reopened.error().detail}});
+    }
+  }));
+  loop_.run();
+  log_->write(LogLevel::info, "stopped");
+  return 0;
+}
+
+}  // namespace vsaproxy::cli

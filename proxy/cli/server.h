@@ -1,0 +1,75 @@
+#pragma once
+// The running proxy: builds everything in order, serves until told to stop, and swaps the
+// configuration in between. Owned by main; the main thread, which is also the manager thread.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/admin/admin_server.h"
+#include "proxy/cli/command_line.h"
+#include "proxy/net/dialer.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/net/listener.h"
+#include "proxy/net/resolver.h"
+#include "proxy/ops/log.h"
+#include "proxy/ops/metrics.h"
+#include "proxy/relay/relay_config.h"
+#include "proxy/relay/worker.h"
+#include "proxy/settings/settings.h"
+#include "proxy/tokens/token_manager.h"
+
+namespace vsaproxy::cli {
+
+class Server {
+ public:
+  Server(const CommandLine& line, std::shared_ptr<const settings::Settings> settings,
+         std::unique_ptr<ops::Log> log);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Opens the listeners and starts the threads. Errors: configuration, system.
+  base::Result<void> start();
+  // Serves until a signal ends it. Returns the exit code.
+  int serve();
+
+ private:
+  using Sockets = std::map<std::string, std::unique_ptr<net::ListeningSockets>>;
+
+  int worker_count() const;
+  void fit_descriptor_limit();
+  base::Result<void> open_listeners(const settings::Settings& settings, Sockets& fresh);
+  const net::ListeningSockets& sockets_of(const settings::Listener& listener) const;
+  // Hands the configuration to all workers; `done` runs in this thread once all use it.
+  void distribute(relay::RelayConfigPtr config, std::function<void()> done);
+  void announce(const settings::Settings& settings) const;
+  void reload();
+  base::Result<void> try_reload(std::shared_ptr<const settings::Settings> settings);
+  void warn_of_fixed_keys(const settings::Settings& settings);
+  void note_reload(bool succeeded);
+  void on_stop_signal();
+  std::vector<std::string> readiness() const;
+
+  const CommandLine line_;
+  std::shared_ptr<const settings::Settings> settings_;
+  std::unique_ptr<ops::Log> log_;
+  ops::Metrics metrics_;
+  ops::MetricSet& own_metrics_;
+  net::LibeventLoop loop_;
+  net::Resolver resolver_;
+  net::SocketDialer dialer_;
+  tokens::TokenManager manager_;
+  std::vector<std::unique_ptr<relay::Worker>> workers_;
+  Sockets sockets_;  // by address as written
+  std::unique_ptr<admin::AdminServer> admin_;
+  std::vector<net::EventHandle> signals_;
+  std::unique_ptr<net::Timer> drain_timer_;
+  int draining_workers_ = 0;
+  bool is_serving_ = false;
+  bool is_stopping_ = false;
+  bool reload_is_due_ = false;
+};
+
+}  // namespace vsaproxy::cli

@@ -1,0 +1,59 @@
+// vsaproxy: a proxy that logs in to Kaseya VSA for tools that can't.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "proxy/cli/check.h"
+#include "proxy/cli/command_line.h"
+#include "proxy/cli/load_settings.h"
+#include "proxy/cli/login.h"
+#include "proxy/cli/server.h"
+#include "proxy/cli/version.h"
+
+namespace {
+
+using namespace vsaproxy;  // NOLINT: this is the one file that is about all of it
+
+constexpr int runtime_failure = 1;
+constexpr int configuration_error = 78;  // EX_CONFIG of sysexits.h
+
+int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> settings) {
+  auto log = ops::Log::open(line.log_of(*settings));
+  if (!log) {
+    fmt::print(stderr, "vsaproxy: {}\n", log.error().detail);
+    return runtime_failure;
+  }
+  cli::Server server(line, std::move(settings), std::move(*log));
+  if (auto started = server.start(); !started) {
+    fmt::print(stderr, "vsaproxy: {}\n", started.error().detail);
+    return started.error().kind == base::ErrorKind::configuration ? configuration_error
+                                                                  : runtime_failure;
+  }
+  return server.serve();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto [line, exit_code] = cli::parse_command_line(argc, argv);
+  if (!line) return exit_code;
+  const auto format = line->json ? cli::OutputFormat::json : cli::OutputFormat::text;
+  if (line->command == cli::Command::version) return cli::run_version(format);
+  if (line->command == cli::Command::check) return cli::run_check(line->file, format);
+  const cli::LoadedSettings loaded = cli::load_settings(line->file);
+  if (!loaded.settings) {
+    fmt::print(stderr, "{}", loaded.problems);
+    return configuration_error;
+  }
+  switch (line->command) {
+    case cli::Command::login:
+      return cli::run_login(*loaded.settings, line->name);
+    case cli::Command::unlock:
+      return cli::run_unlock(*loaded.settings, line->name);
+    default:
+      return run(*line, loaded.settings);
+  }
+}
