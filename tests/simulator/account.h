@@ -1,0 +1,63 @@
+#pragma once
+// The one account: checks what a login brings, keeps its live sessions and the lock-out count.
+// Owned by the Simulator.
+
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "tests/simulator/options.h"
+
+namespace vsaproxy::simulator {
+
+using Time = std::chrono::steady_clock::time_point;
+
+enum class LoginResult { ok, rejected, locked, no_authorization, no_user };
+
+// A token (Basic NAME:TOKEN) or a password login. The password's payload is a list of name=value
+// with commas, in any order: pass2 = SHA-256(SHA-256(password + name) + rand2), pass1 likewise with
+// SHA-1, and rpass2, rpass1 either the same of the name as typed (the web page's formula) or hashes
+// of the password alone (the documentation's). All hashes must be right, unlike on a real server,
+// which is said to look at pass2 alone. For a domain account the hashed name is domain/name.
+LoginResult check_login(const Options& options, const std::string* authorization);
+
+class Account {
+ public:
+  struct Login {
+    LoginResult result = LoginResult::rejected;
+    std::string token;
+  };
+
+  // `options` is read at every call, so changes take effect at once.
+  explicit Account(const Options& options) : options_(options) {}
+
+  Login log_in(const std::string* authorization, Time now);
+  // The value of an Authorization field: exactly "Bearer TOKEN" with a session that lives.
+  bool is_live(const std::string* authorization, Time now) const;
+  // Ends the session of a Bearer field; unknown ones are ignored.
+  void log_out(const std::string* authorization);
+  void end_sessions() { sessions_.clear(); }
+  // Forgets rejected logins and the lock.
+  void unlock();
+
+  // The last 1000 session tokens, ended ones too, oldest first.
+  const std::deque<std::string>& issued_tokens() const { return issued_; }
+
+  bool is_locked(Time now) const { return now < locked_until_; }
+  long consecutive_rejected() const { return consecutive_rejected_; }
+  std::size_t live_sessions(Time now) const;
+
+ private:
+  void count_rejected(Time now);
+
+  const Options& options_;
+  std::unordered_map<std::string, Time> sessions_;  // token -> end
+  std::deque<std::string> issued_;
+  long consecutive_rejected_ = 0;
+  Time locked_until_{};
+};
+
+}  // namespace vsaproxy::simulator
