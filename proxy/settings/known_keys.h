@@ -1,0 +1,112 @@
+#pragma once
+// Every key of the file, by mapping, including those that a later version will read: a key that is
+// only not built yet must not be called unknown. The keys of a credential type are in its own
+// table.
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace vsaproxy::settings {
+
+enum class Support { now, later };
+
+struct Key {
+  std::string_view name;
+  Support support = Support::now;
+  // The one value that may be written although the key is not supported: it changes nothing.
+  std::string_view harmless = {};
+};
+
+inline constexpr Key file_keys[] = {{"version"},
+                                    {"workers"},
+                                    {"state_dir"},
+                                    {"runtime_dir"},
+                                    {"listen"},
+                                    {"listeners"},
+                                    {"credentials"},
+                                    {"upstreams"},
+                                    {"mode", Support::later, "enforce"},
+                                    {"routes"},
+                                    {"connect", Support::later},
+                                    {"intercept", Support::later},
+                                    {"limits"},
+                                    {"admin"},
+                                    {"log"}};
+
+inline constexpr Key listener_keys[] = {{"name"},
+                                        {"address"},
+                                        {"modes"},
+                                        {"allowed_hosts"},
+                                        {"browsers"},
+                                        {"require_header", Support::later},
+                                        {"clients", Support::later},
+                                        {"socket", Support::later},
+                                        {"expose", Support::later, "false"},
+                                        {"tls"},
+                                        {"trusted_proxies", Support::later, "[]"}};
+inline constexpr Key listener_tls_keys[] = {
+    {"certificate"}, {"key"}, {"client_ca", Support::later}, {"min_version"}};
+
+inline constexpr Key credential_keys[] = {
+    {"type"},       {"renew_before"},         {"max_age"}, {"one_session"},
+    {"relogin_on"}, {"login_timeout"},        {"backoff"}, {"login_budget"},
+    {"check"},      {"cache", Support::later}};
+inline constexpr Key backoff_keys[] = {{"min_backoff"}, {"max_backoff"}};
+inline constexpr Key login_budget_keys[] = {{"rejected"}, {"per"}};
+inline constexpr Key check_keys[] = {{"method"}, {"path"}};
+
+inline constexpr Key upstream_keys[] = {{"url"},
+                                        {"auth"},
+                                        {"connect"},
+                                        {"tls"},
+                                        {"proxy", Support::later},
+                                        {"timeouts"},
+                                        {"pool"},
+                                        {"limits", Support::later},
+                                        {"replay"},
+                                        {"case"},
+                                        {"insecure_http"}};
+inline constexpr Key upstream_tls_keys[] = {{"ca"},
+                                            {"only_ca"},
+                                            {"min_version"},
+                                            {"server_name"},
+                                            {"pin_sha256", Support::later},
+                                            {"client_certificate", Support::later},
+                                            {"client_key", Support::later}};
+inline constexpr Key timeouts_keys[] = {{"connect"}, {"tls"}, {"response_header"}, {"idle"}};
+inline constexpr Key pool_keys[] = {{"max_connections"}, {"idle_timeout"}};
+inline constexpr Key replay_keys[] = {{"methods"}, {"max_body"}, {"expect_continue"}};
+
+inline constexpr Key route_keys[] = {{"name"},
+                                     {"match"},
+                                     {"upstream"},
+                                     {"strip_prefix"},
+                                     {"methods", Support::later, "all"},
+                                     {"allow", Support::later},
+                                     {"deny", Support::later, "[]"},
+                                     {"login_paths", Support::later},
+                                     {"cookies"},
+                                     {"cors"},
+                                     {"raw_paths", Support::later, "false"}};
+inline constexpr Key match_keys[] = {{"path_prefix"}, {"host"}, {"listener"}};
+
+inline constexpr Key limits_keys[] = {{"header_bytes"},          {"header_count"},
+                                      {"request_body"},          {"soap_body"},
+                                      {"connections"},           {"connections_per_client"},
+                                      {"client_header_timeout"}, {"client_idle_timeout"},
+                                      {"drain_timeout"}};
+inline constexpr Key admin_keys[] = {{"address"}, {"control", Support::later, "control.sock"}};
+inline constexpr Key log_keys[] = {{"level"}, {"format"}, {"output"}, {"access"}};
+inline constexpr Key output_keys[] = {{"file"}};
+inline constexpr Key access_keys[] = {{"query"}};
+
+// Credential types that are known by name only.
+inline constexpr std::string_view later_types[] = {"kaseya-soap", "kaseya-vsa10", "veeam-vspc",
+                                                   "oauth2",      "basic",        "http_login"};
+
+// True if a key of that name may hold a secret: a known one, one that is spelt nearly so, or any
+// that sounds like it. Never for other keys of the tables.
+bool may_hold_secret(std::string_view key);
+
+}  // namespace vsaproxy::settings

@@ -1,0 +1,194 @@
+#pragma once
+// The configuration as plain structs, constant once loaded and shared by all threads. The initial
+// values here are the defaults of the file: the one table of them.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "proxy/auth/login_budget.h"
+#include "proxy/auth/login_policy.h"
+#include "proxy/auth/scheme.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/field.h"
+#include "proxy/http/target.h"
+
+namespace vsaproxy::settings {
+
+using base::Duration;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+enum class TlsVersion { tls_1_2, tls_1_3 };
+
+struct TcpAddress {
+  std::string host;  // a literal address, IPv6 without brackets
+  std::uint16_t port = 0;
+  friend bool operator==(const TcpAddress&, const TcpAddress&) = default;
+};
+
+struct UnixAddress {
+  std::string path;  // as written: relative ones stand in the runtime directory
+  friend bool operator==(const UnixAddress&, const UnixAddress&) = default;
+};
+
+using ListenAddress = std::variant<TcpAddress, UnixAddress>;
+// "127.0.0.1:3128", "[::1]:3128", "unix:proxy.sock": as people write it.
+std::string to_string(const ListenAddress& address);
+
+// The parts of a certificate are files, read as secrets are.
+struct ListenerTls {
+  base::SecretRef certificate;  // the chain, PEM, leaf first
+  base::SecretRef key;
+  TlsVersion min_version = TlsVersion::tls_1_2;
+  friend bool operator==(const ListenerTls&, const ListenerTls&) = default;
+};
+
+struct Listener {
+  std::string name;
+  ListenAddress address;
+  base::Place place;
+  bool reverse = true;
+  bool forward = true;
+  // Host field without port, lower case, IPv6 without brackets.
+  std::vector<std::string> allowed_hosts = {"localhost", "127.0.0.1", "::1"};
+  std::optional<ListenerTls> tls;
+};
+
+struct SessionCheck {
+  std::string method = "GET";
+  std::string path;  // default: the scheme's check_path under its base
+  friend bool operator==(const SessionCheck&, const SessionCheck&) = default;
+};
+
+struct Credential {
+  std::string name;
+  const auth::SchemeSpec* scheme = nullptr;
+  base::FieldValues values;
+  auth::Lead renew_before = Duration(seconds(60));
+  Duration max_age = minutes(25);
+  bool one_session = false;  // the scheme's default, unless written
+  std::vector<int> relogin_on = {401};
+  Duration login_timeout = seconds(10);
+  Duration min_backoff = seconds(1);
+  Duration max_backoff = minutes(5);
+  auth::BudgetSettings login_budget;
+  SessionCheck check;
+
+  // Same account, secrets and rules: a session made under one serves the other.
+  friend bool operator==(const Credential&, const Credential&) = default;
+};
+
+struct UpstreamTls {
+  std::optional<base::SecretRef> ca;  // PEM file, added to the system store ...
+  bool only_ca = false;               // ... or in its place
+  TlsVersion min_version = TlsVersion::tls_1_2;
+  std::string server_name;  // SNI and certificate name; empty: the host of url
+  friend bool operator==(const UpstreamTls&, const UpstreamTls&) = default;
+};
+
+struct Timeouts {
+  Duration connect = seconds(5);  // each address
+  Duration tls = seconds(5);
+  Duration response_header = seconds(60);  // from the request's last byte to the answer's head
+  Duration idle = seconds(60);             // without a byte either way
+  friend bool operator==(const Timeouts&, const Timeouts&) = default;
+};
+
+struct Pool {
+  std::size_t max_connections = 256;
+  Duration idle_timeout = seconds(40);
+  friend bool operator==(const Pool&, const Pool&) = default;
+};
+
+struct Replay {
+  bool all_methods = true;
+  std::vector<std::string> methods;  // if not all
+  std::size_t max_body = 64 * 1024;
+  bool expect_continue = false;
+  friend bool operator==(const Replay&, const Replay&) = default;
+};
+
+enum class PathCase { insensitive, sensitive };
+
+struct Upstream {
+  std::string name;
+  http::Origin origin;
+  std::optional<std::size_t> credential;   // index into Settings::credentials; empty: auth: none
+  std::optional<http::Authority> connect;  // dial here instead
+  UpstreamTls tls;
+  Timeouts timeouts;
+  Pool pool;
+  Replay replay;
+  PathCase path_case = PathCase::insensitive;
+  friend bool operator==(const Upstream&, const Upstream&) = default;
+};
+
+struct Route {
+  std::string name;
+  std::string path_prefix = "/";  // on whole segments
+  std::string host;               // empty: any; lower case
+  std::string listener;           // empty: any
+  std::size_t upstream = 0;       // index into Settings::upstreams
+  std::string strip_prefix;       // empty: nothing is stripped
+  bool pass_cookies = false;
+  bool pass_cors = false;
+  friend bool operator==(const Route&, const Route&) = default;
+};
+
+struct Limits {
+  std::size_t header_bytes = 32 * 1024;
+  std::size_t header_count = 100;
+  std::optional<std::uint64_t> request_body;  // empty: unlimited
+  std::size_t soap_body = 8 * 1024 * 1024;
+  std::size_t connections = 10000;
+  std::size_t connections_per_client = 1000;
+  Duration client_header_timeout = seconds(10);
+  Duration client_idle_timeout = seconds(60);
+  Duration drain_timeout = seconds(30);
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+struct Admin {
+  TcpAddress address = {"127.0.0.1", 9128};
+  std::string control = "control.sock";
+  friend bool operator==(const Admin&, const Admin&) = default;
+};
+
+enum class LogLevel { debug, info, warning, error };
+enum class LogFormat { text, json };
+enum class QueryLogging { drop, names, full };
+
+struct LogOutput {
+  enum class Kind { standard_error, standard_output, file };
+  Kind kind = Kind::standard_error;
+  std::string path;
+  friend bool operator==(const LogOutput&, const LogOutput&) = default;
+};
+
+struct Log {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+  LogOutput output;
+  bool access = true;
+  QueryLogging query = QueryLogging::drop;
+  friend bool operator==(const Log&, const Log&) = default;
+};
+
+struct Settings {
+  std::string file;       // the path it was read from, for messages and for relative secrets
+  int workers = 1;        // 0: auto
+  std::string state_dir;  // empty: not written
+  std::string runtime_dir;
+  std::vector<Listener> listeners;
+  std::vector<Credential> credentials;
+  std::vector<Upstream> upstreams;
+  std::vector<Route> routes;
+  Limits limits;
+  std::optional<Admin> admin = Admin{};  // empty: off
+  Log log;
+};
+
+}  // namespace vsaproxy::settings
