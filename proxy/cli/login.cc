@@ -108,6 +108,29 @@ struct Outcome {
   WatchedTransport::Seen seen;
 };
 
+// The request that tells a good session from a refused one, with the new session.
+bool check_session(net::LibeventLoop& loop, tokens::LoginTransport& transport,
+                   const Credential& credential, const auth::Credential& session) {
+  auth::LoginRequest request;
+  request.method = credential.check.method;
+  request.target = credential.check.path;
+  request.fields = session.fields;
+  std::string outcome;
+  bool is_good = false;
+  const auto exchange = transport.send(
+      request, credential.login_timeout, [&](base::Result<tokens::LoginAnswer> answer) {
+        is_good = answer && !tokens::is_session_refusal(credential, *answer);
+        outcome = !answer ? answer.error().detail
+                  : !is_good
+                      ? fmt::format("the new session was refused (status {})", answer->status)
+                      : fmt::format("status {}", answer->status);
+        loop.stop();
+      });
+  loop.run();
+  fmt::print("  check         {} {}: {}\n", request.method, request.target, outcome);
+  return is_good;
+}
+
 void print_outcome(const Outcome& outcome, net::EventLoop& loop) {
   const auto& [update, seen] = outcome;
   if (!update.credential) {
@@ -134,7 +157,8 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
   ops::Metrics metrics;
   ops::LoginLedger ledger(settings.state_dir);
   auto transport = tokens::make_login_transport(loop, dialer, settings, upstream);
-  if (!transport) {
+  auto check_transport = tokens::make_login_transport(loop, dialer, settings, upstream);
+  if (!transport || !check_transport) {
     fmt::print("  outcome       {}\n", transport.error().detail);
     return failure;
   }
@@ -151,7 +175,10 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
   session.start();
   loop.run();
   print_outcome(outcome, loop);
-  return outcome.update.credential ? 0 : failure;
+  if (!outcome.update.credential) return failure;
+  if (!credential.scheme->logs_in) return 0;
+  return check_session(loop, **check_transport, credential, *outcome.update.credential) ? 0
+                                                                                        : failure;
 }
 
 }  // namespace

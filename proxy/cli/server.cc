@@ -21,6 +21,13 @@ using settings::Settings;
 // Descriptors for everything but client and upstream connections.
 constexpr rlim_t reserved_descriptors = 64;
 
+// What stays open over a reload: an address; with port 0 the listener's own.
+std::string socket_key(const settings::Listener& listener) {
+  const std::string address = settings::to_string(listener.address);
+  const auto* tcp = std::get_if<settings::TcpAddress>(&listener.address);
+  return tcp != nullptr && tcp->port == 0 ? address + " " + listener.name : address;
+}
+
 // Signals come to the main thread alone: threads inherit a mask that blocks them.
 class BlockedSignals {
  public:
@@ -122,19 +129,18 @@ Result<void> Server::start() {
 Result<void> Server::open_listeners(const Settings& settings, Sockets& fresh) {
   Sockets opened;
   for (const settings::Listener& listener : settings.listeners) {
-    const std::string address = listener.name + " " + settings::to_string(listener.address);
-    if (sockets_.contains(address)) continue;
+    if (sockets_.contains(socket_key(listener))) continue;
     auto sockets = net::ListeningSockets::open(listener.address, settings.runtime_dir,
                                                static_cast<int>(workers_.size()));
     if (!sockets) return base::fail(std::move(sockets.error()));
-    opened.emplace(address, std::move(*sockets));
+    opened.emplace(socket_key(listener), std::move(*sockets));
   }
   fresh.merge(opened);
   return {};
 }
 
 const net::ListeningSockets& Server::sockets_of(const settings::Listener& listener) const {
-  return *sockets_.at(listener.name + " " + settings::to_string(listener.address));
+  return *sockets_.at(socket_key(listener));
 }
 
 void Server::distribute(relay::RelayConfigPtr config, std::function<void()> done) {
@@ -154,10 +160,13 @@ void Server::distribute(relay::RelayConfigPtr config, std::function<void()> done
 
 // On standard error whatever the log does: who starts the program waits for these lines.
 void Server::announce(const Settings& settings) const {
+  const auto say = [](std::string_view address, std::string_view name) {
+    std::fputs(fmt::format("listening on {} ({})\n", address, name).c_str(), stderr);
+  };
   for (const settings::Listener& listener : settings.listeners) {
-    fmt::print(stderr, "listening on {} ({})\n", sockets_of(listener).name(), listener.name);
+    say(sockets_of(listener).name(), listener.name);
   }
-  if (admin_) fmt::print(stderr, "listening on {} (admin)\n", admin_->name());
+  if (admin_) say(admin_->name(), "admin");
 }
 
 void Server::note_reload(bool succeeded) {
@@ -215,11 +224,9 @@ Result<void> Server::try_reload(std::shared_ptr<const Settings> settings) {
     is_serving_ = true;
     manager_.commit();
     std::erase_if(sockets_, [&](const auto& item) {
-      return std::none_of(settings->listeners.begin(), settings->listeners.end(),
-                          [&](const settings::Listener& listener) {
-                            return item.first ==
-                                   listener.name + " " + settings::to_string(listener.address);
-                          });
+      return std::none_of(
+          settings->listeners.begin(), settings->listeners.end(),
+          [&](const settings::Listener& listener) { return item.first == socket_key(listener); });
     });
     if (has_new_listeners) announce(*settings);
     note_reload(true);

@@ -120,7 +120,7 @@ class SocketDial final : public Dial, private StreamHandler {
   DialTarget target_;
   DialCallback callback_;
   std::unique_ptr<Timer> timer_;
-  Resolver::Request request_;
+  std::unique_ptr<Resolver::Request> request_;
   Addresses addresses_;
   std::size_t next_ = 0;
   FileDescriptor socket_;

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 #include <variant>
 
@@ -81,7 +82,12 @@ Result<std::unique_ptr<ListeningSockets>> ListeningSockets::open(
     opened = made->open_tcp(*tcp, workers);
   } else {
     std::string path = std::get<settings::UnixAddress>(address).path;
-    if (!path.starts_with('/')) path = std::string(runtime_dir) + "/" + path;
+    if (!path.starts_with('/')) {
+      // The runtime directory is ours; any other folder is the operator's.
+      std::error_code ignored;  // a folder that is still missing fails the bind
+      std::filesystem::create_directories(runtime_dir, ignored);
+      path = std::string(runtime_dir) + "/" + path;
+    }
     opened = made->open_unix(std::move(path));
   }
   if (!opened) return fail(opened.error());

@@ -100,28 +100,37 @@ Resolver::~Resolver() {
   thread_.join();
 }
 
-Resolver::Request Resolver::resolve(EventLoop& loop, const std::string& host, std::uint16_t port,
-                                    Callback callback) {
-  auto kept = std::make_shared<Callback>(std::move(callback));
-  const auto answer = [&loop, weak = std::weak_ptr<Callback>(kept)](Addresses addresses) {
-    loop.post([weak, list = std::move(addresses)] {
+std::unique_ptr<Resolver::Request> Resolver::resolve(EventLoop& loop, const std::string& host,
+                                                     std::uint16_t port, Callback callback) {
+  auto request = std::make_unique<Request>(*this, host, std::move(callback));
+  const auto answer = [&](Addresses addresses) {
+    loop.post([weak = std::weak_ptr<Callback>(request->callback_), list = std::move(addresses)] {
       if (const auto alive = weak.lock()) (*alive)(list);
     });
   };
   if (const auto literal = literal_address(host, port)) {
     answer({*literal});
-    return kept;
+    return request;
   }
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[host];
   if (!entry.addresses.empty()) {
     answer(with_port(entry.addresses, port));
     if (std::chrono::steady_clock::now() - entry.at > fresh_for) enqueue(host, entry);
-    return kept;
+    return request;
   }
-  entry.waiting.push_back({&loop, port, kept});
+  entry.waiting.push_back({&loop, port, request.get(), request->callback_});
   enqueue(host, entry);
-  return kept;
+  return request;
+}
+
+// After this no answer is posted to the request's loop, which may end.
+void Resolver::withdraw(const std::string& host, const Request& request) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(host);
+  if (found == entries_.end()) return;
+  std::erase_if(found->second.waiting,
+                [&](const Pending& pending) { return pending.request == &request; });
 }
 
 void Resolver::enqueue(const std::string& host, Entry& entry) {

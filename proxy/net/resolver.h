@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/clock.h"
@@ -44,15 +45,15 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // Destroying it withdraws the callback. The loop's thread only.
-  using Request = std::shared_ptr<void>;
+  // Destroying it withdraws the callback. The loop's thread only, before the loop ends.
+  class Request;
   using Callback = std::function<void(base::Result<Addresses>)>;
 
   // Calls back in the loop, at once or later, but never from inside this call. A known name is
   // answered from memory, an old answer too while a new one is fetched: the last good one is kept.
   // Errors: upstream_connect.
-  [[nodiscard]] Request resolve(EventLoop& loop, const std::string& host, std::uint16_t port,
-                                Callback callback);
+  [[nodiscard]] std::unique_ptr<Request> resolve(EventLoop& loop, const std::string& host,
+                                                 std::uint16_t port, Callback callback);
   // No address of the name could be reached: asks again soon.
   void distrust(const std::string& host);
   // The one to try first from now on.
@@ -62,6 +63,7 @@ class Resolver {
   struct Pending {
     EventLoop* loop = nullptr;
     std::uint16_t port = 0;
+    const Request* request = nullptr;
     std::weak_ptr<Callback> callback;
   };
   struct Entry {
@@ -74,6 +76,7 @@ class Resolver {
   void run();
   void look_up(const std::string& host);
   void enqueue(const std::string& host, Entry& entry);  // with mutex_ held
+  void withdraw(const std::string& host, const Request& request);
 
   std::mutex mutex_;
   std::condition_variable work_;
@@ -81,6 +84,23 @@ class Resolver {
   std::deque<std::string> queue_;
   bool stopping_ = false;
   std::thread thread_;
+};
+
+class Resolver::Request {
+ public:
+  Request(Resolver& resolver, std::string host, Callback callback)
+      : resolver_(resolver),
+        host_(std::move(host)),
+        callback_(std::make_shared<Callback>(std::move(callback))) {}
+  ~Request() { resolver_.withdraw(host_, *this); }
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+ private:
+  friend class Resolver;
+  Resolver& resolver_;
+  const std::string host_;
+  const std::shared_ptr<Callback> callback_;
 };
 
 }  // namespace vsaproxy::net

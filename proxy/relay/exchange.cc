@@ -201,6 +201,10 @@ void Exchange::send_request() {
 
 void Exchange::send_held_body() {
   enter(State::awaiting_answer);
+  // From here on it can't be taken back.
+  if (session_ && !request_ended_ && !unreplayable_use_) {
+    unreplayable_use_ = context_.tokens().begin_unreplayable(*session_);
+  }
   std::string bytes;
   if (!held_body_.empty()) {
     for (const std::string_view part : connection_->codec().encode_data(held_body_)) {

@@ -39,6 +39,15 @@ ErrorKind client_reason(ErrorKind kind) {
 
 }  // namespace
 
+bool is_session_refusal(const settings::Credential& credential, const LoginAnswer& answer) {
+  const auto& statuses = credential.relogin_on;
+  if (std::find(statuses.begin(), statuses.end(), answer.status) != statuses.end()) return true;
+  const auto* type = answer.fields.find("Content-Type");
+  const std::string_view content_type = type == nullptr ? std::string_view() : type->value;
+  return auth::may_hold_lost_session(*credential.scheme, content_type) &&
+         credential.scheme->session_lost({answer.status, content_type, answer.body});
+}
+
 Session::Session(SessionTools tools, const settings::Credential& settings, std::string origin,
                  std::unique_ptr<LoginTransport> transport)
     : tools_(std::move(tools)),
@@ -285,17 +294,8 @@ void Session::begin_check() {
                             });
 }
 
-bool Session::is_refusal(const LoginAnswer& answer) const {
-  const auto& statuses = settings_.relogin_on;
-  if (std::find(statuses.begin(), statuses.end(), answer.status) != statuses.end()) return true;
-  const auto* type = answer.fields.find("Content-Type");
-  const std::string_view content_type = type == nullptr ? std::string_view() : type->value;
-  return auth::may_hold_lost_session(*settings_.scheme, content_type) &&
-         settings_.scheme->session_lost({answer.status, content_type, answer.body});
-}
-
 void Session::on_check_answer(Result<LoginAnswer> answer, std::uint64_t generation) {
-  if (!answer || generation != generation_ || !is_refusal(*answer)) return;
+  if (!answer || generation != generation_ || !is_session_refusal(settings_, *answer)) return;
   tools_.log.write(LogLevel::info, "the session check was refused",
                    {{"credential", settings_.name}});
   begin_login(Urgency::refusal);

@@ -36,6 +36,9 @@ struct SessionTools {
   std::function<int(const SessionUpdate&)> publish;
 };
 
+// By status or by body, as the credential says.
+bool is_session_refusal(const settings::Credential& credential, const LoginAnswer& answer);
+
 // The real ones: system clock, OpenSSL's random numbers, secrets from where they are. `publish` is
 // left to the caller. Fingerprints are keyed for this process.
 SessionTools make_session_tools(net::EventLoop& loop, ops::LoginLedger& ledger, ops::Log& log,
@@ -93,7 +96,6 @@ class Session {
   void on_renewal_due();
   void begin_check();
   void on_check_answer(base::Result<LoginAnswer> answer, std::uint64_t generation);
-  bool is_refusal(const LoginAnswer& answer) const;
   std::vector<std::uint64_t> stamps() const;
   void count(std::string_view result);
   ops::LoginAccount account() const;
