@@ -3,23 +3,12 @@
 #include <utility>
 
 #include "proxy/ops/secret_source.h"
+#include "proxy/settings/route_rules.h"
 
 namespace vsaproxy::relay {
 namespace {
 
 using base::Result;
-
-routing::RouteRule rule_of(const settings::Settings& settings, const settings::Route& route) {
-  const auto path_case = settings.upstreams[route.upstream].path_case;
-  return {route.path_prefix, route.host, route.listener,
-          path_case == settings::PathCase::sensitive};
-}
-
-routing::RouteTable route_table(const settings::Settings& settings) {
-  std::vector<routing::RouteRule> rules;
-  for (const settings::Route& route : settings.routes) rules.push_back(rule_of(settings, route));
-  return routing::RouteTable(std::move(rules));
-}
 
 ForwardRoutes forward_routes(const settings::Settings& settings, std::size_t upstream) {
   std::vector<routing::RouteRule> rules;
@@ -27,7 +16,7 @@ ForwardRoutes forward_routes(const settings::Settings& settings, std::size_t ups
   for (std::size_t i = 0; i < settings.routes.size(); ++i) {
     const settings::Route& route = settings.routes[i];
     if (route.upstream != upstream) continue;
-    routing::RouteRule rule = rule_of(settings, route);
+    routing::RouteRule rule = settings::route_rule(route, settings);
     rule.path_prefix.erase(0, route.strip_prefix.size());
     if (rule.path_prefix.empty()) rule.path_prefix = "/";
     rules.push_back(std::move(rule));
@@ -75,7 +64,7 @@ Result<std::string> upstream_ca(const settings::Settings& settings,
 Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Settings> settings,
                                          std::vector<std::optional<tokens::SessionId>> sessions) {
   auto config = std::make_shared<RelayConfig>();
-  config->routes = route_table(*settings);
+  config->routes = routing::RouteTable(settings::route_rules(*settings));
   config->sessions = std::move(sessions);
   for (const settings::Listener& listener : settings->listeners) {
     config->access.push_back(access_rules(*settings, listener));

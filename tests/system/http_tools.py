@@ -266,18 +266,23 @@ class LoadReport:
         return "\n  ".join([text] + self.errors[:10])
 
 
-def run_load(port, connections, make_call, *, seconds=None, requests=None, host="127.0.0.1",
-             keep_alive=True, timeout=30 * SLOWNESS):
-    """Sends calls from `connections` connections at once, for `seconds` or until `requests` are
-    done, each connection its next as soon as it has its answer. make_call(number) gives the Call.
-    A failed exchange is an error of the report, and the connection is opened anew."""
+def run_load(port, connections, make_call, *, seconds=None, requests=None, until=None,
+             host="127.0.0.1", keep_alive=True, timeout=30 * SLOWNESS):
+    """Sends calls from `connections` connections at once, for `seconds`, until `requests` are done
+    or until until() is true, each connection its next as soon as it has its answer.
+    make_call(number) gives the Call. A failed exchange is an error of the report, and the
+    connection is opened anew."""
     report = LoadReport()
     started = time.monotonic()
     deadline = float("inf") if seconds is None else started + seconds
+
+    def is_over():
+        return time.monotonic() >= deadline or (until is not None and until())
+
     numbers = iter(range(1 << 62) if requests is None else range(requests))
 
     async def run():
-        await asyncio.gather(*(_work(report, numbers, deadline, make_call, host, port, keep_alive,
+        await asyncio.gather(*(_work(report, numbers, is_over, make_call, host, port, keep_alive,
                                      timeout) for _ in range(connections)))
 
     asyncio.run(run())
@@ -285,11 +290,11 @@ def run_load(port, connections, make_call, *, seconds=None, requests=None, host=
     return report
 
 
-async def _work(report, numbers, deadline, make_call, host, port, keep_alive, timeout):
+async def _work(report, numbers, is_over, make_call, host, port, keep_alive, timeout):
     """One connection of the load, opened anew where need be."""
     reader = writer = None
     for number in numbers:
-        if time.monotonic() >= deadline:
+        if is_over():
             break
         call = make_call(number)
         begun = time.monotonic()

@@ -360,8 +360,10 @@ class SystemTest(unittest.TestCase):
 
     def config(self, url, *, auth=None, upstream=None, **top_level):
         """A configuration with one listener ("local") and one upstream ("vsa"). `auth` replaces
-        the credential, `upstream` adds keys to the upstream, the rest to the top level."""
-        return {"version": 1, "state_dir": str(self.directory / "state"),
+        the credential, `upstream` adds keys to the upstream, the rest to the top level. The
+        environment variable VSAPROXY_WORKERS runs any test with more workers."""
+        return {"version": 1, "workers": int(os.environ.get("VSAPROXY_WORKERS", "1")),
+                "state_dir": str(self.directory / "state"),
                 "runtime_dir": str(self.directory / "run"),
                 "listeners": [{"name": "local", "address": "127.0.0.1:0"}],
                 "upstreams": {"vsa": {"url": url,
