@@ -57,7 +57,7 @@ Session::Session(SessionTools tools, const settings::Credential& settings, std::
       backoff_(settings.min_backoff, settings.max_backoff),
       hold_timer_(tools_.loop.make_timer([this] { run_login(); })),
       renewal_timer_(tools_.loop.make_timer([this] { on_renewal_due(); })),
-      retry_timer_(tools_.loop.make_timer([this] { begin_login(Urgency::renewal); })) {}
+      retry_timer_(tools_.loop.make_timer([this] { on_retry_due(); })) {}
 
 bool Session::has_usable_credential() const {
   return state_.credential && !state_.credential->is_expired(tools_.loop.now());
@@ -99,7 +99,12 @@ void Session::acquit(std::uint64_t generation) {
 
 void Session::begin_login(Urgency urgency) {
   const Time now = tools_.loop.now();
-  if (phase_ != Phase::idle || (state_.block && now < state_.block->until)) return;
+  if (phase_ != Phase::idle) return;
+  if (state_.block && now < state_.block->until) {
+    // Who asks does not know yet, or has a clock that is ahead.
+    tools_.publish(state_);
+    return;
+  }
   retry_timer_->stop();
   renewal_is_due_ = false;
   phase_ = Phase::holding;
@@ -116,6 +121,12 @@ void Session::begin_login(Urgency urgency) {
     }
   }
   run_login();
+}
+
+// The timer decides, not the clock: a coarse timer may fire a little before the block's time.
+void Session::on_retry_due() {
+  state_.block.reset();
+  begin_login(Urgency::renewal);
 }
 
 void Session::hold_reached(std::uint64_t hold) {

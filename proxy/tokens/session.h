@@ -94,6 +94,7 @@ class Session {
   void end_login();
   void schedule_renewal(base::Time issued);
   void on_renewal_due();
+  void on_retry_due();
   void begin_check();
   void on_check_answer(base::Result<LoginAnswer> answer, std::uint64_t generation);
   std::vector<std::uint64_t> stamps() const;

@@ -27,7 +27,8 @@ TokenView::~TokenView() {
 
 std::optional<Error> TokenView::block_for(const Session& session, const Need& need, Time deadline) {
   const SessionUpdate& state = session.state;
-  if (need.newer_than != 0 && state.acquitted && state.credential->generation == need.newer_than) {
+  if (need.newer_than != 0 && state.hold == 0 && state.acquitted &&
+      state.credential->generation == need.newer_than) {
     return Error{ErrorKind::login_unavailable, "the session is good: the path refuses it"};
   }
   const auto& block = state.block;
@@ -79,6 +80,9 @@ bool TokenView::report_refused(SessionId id, std::uint64_t generation, Replayabl
   const Session& known = session(id);
   const bool is_current =
       known.state.credential && known.state.credential->generation == generation;
+  // While a login is ending the session, a refusal says nothing about the path.
+  const bool is_ending = known.state.hold != 0;
+  if (is_current && is_ending && replayable == Replayable::yes) return true;
   if (is_current && (known.state.acquitted || replayable == Replayable::no)) {
     reports_.suspect(id, generation);
     return false;

@@ -108,6 +108,9 @@ class RawUpstream:
             return [peer.received for peer in self._peers]
 
     def close(self):
+        """Also a second time."""
+        if self._listener.fileno() < 0:
+            return
         # shutdown wakes the accept that close alone would leave waiting.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
