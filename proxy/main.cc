@@ -43,7 +43,10 @@ int main(int argc, char** argv) {
   const auto format = line->json ? cli::OutputFormat::json : cli::OutputFormat::text;
   if (line->command == cli::Command::version) return cli::run_version(format);
   if (line->command == cli::Command::check) return cli::run_check(line->file, format);
-  const cli::LoadedSettings loaded = cli::load_settings(line->file);
+  // A stopped proxy can be unlocked whatever has become of its secrets.
+  const cli::LoadedSettings loaded = line->command == cli::Command::unlock
+                                         ? cli::load_settings(line->file)
+                                         : cli::load_checked_settings(line->file);
   if (!loaded.settings) {
     fmt::print(stderr, "{}", loaded.problems);
     return configuration_error;

@@ -104,12 +104,18 @@ std::vector<Problem> check_references(const settings::Settings& settings, std::s
   return references.take();
 }
 
-int run_check(const std::string& file, OutputFormat format) {
+LoadedSettings load_checked_settings(const std::string& file) {
   LoadedSettings loaded = load_settings(file);
-  if (loaded.settings) {
-    loaded.list = check_references(*loaded.settings, loaded.text);
-    loaded.problems = settings::describe_problems(loaded.list, loaded.text, file);
-  }
+  if (!loaded.settings) return loaded;
+  loaded.list = check_references(*loaded.settings, loaded.text);
+  if (loaded.list.empty()) return loaded;
+  loaded.problems = settings::describe_problems(loaded.list, loaded.text, file);
+  loaded.settings.reset();
+  return loaded;
+}
+
+int run_check(const std::string& file, OutputFormat format) {
+  const LoadedSettings loaded = load_checked_settings(file);
   // Not fmt::print: it throws when nobody reads.
   if (format == OutputFormat::json) {
     std::puts(problems_as_json(loaded.list, file).c_str());

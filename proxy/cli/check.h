@@ -6,12 +6,17 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/cli/load_settings.h"
 #include "proxy/settings/parse_settings.h"
 #include "proxy/settings/settings.h"
 
 namespace vsaproxy::cli {
 
 enum class OutputFormat { text, json };
+
+// As load_settings(), and every secret and certificate can be read: what `run` starts with and a
+// reload takes.
+LoadedSettings load_checked_settings(const std::string& file);
 
 // Prints every problem: as text on stderr, or as JSON on stdout. Returns the exit code: 0, or 3 if
 // there is any problem.

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "proxy/cli/check.h"
 #include "proxy/cli/load_settings.h"
 
 namespace vsaproxy::cli {
@@ -194,13 +195,10 @@ void Server::reload() {
     reload_is_due_ = true;  // the one under way began with an older file
     return;
   }
-  const LoadedSettings loaded = load_settings(line_.file);
-  Result<void> outcome;
-  if (loaded.settings) {
-    outcome = try_reload(loaded.settings);
-  } else {
-    outcome = base::fail(base::ErrorKind::configuration, loaded.problems);
-  }
+  const LoadedSettings loaded = load_checked_settings(line_.file);
+  const Result<void> outcome =
+      loaded.settings ? try_reload(loaded.settings)
+                      : base::fail(base::ErrorKind::configuration, loaded.problems);
   if (outcome) return;
   note_reload(false);
   log_->write(LogLevel::error, "reload refused, the former configuration stays",

@@ -93,6 +93,11 @@ Result<Field> parse_field(std::string_view line, Strictness strictness) {
   return Field{name, value};
 }
 
+bool is_framing_field(std::string_view name) {
+  return base::equals_ignoring_case(name, "Content-Length") ||
+         base::equals_ignoring_case(name, "Transfer-Encoding");
+}
+
 // Appends the lines that continue `line`, each behind one space.
 Result<std::string_view> unfold(std::string_view line, Lines& lines, Fields& out) {
   std::string whole(line);
@@ -114,7 +119,8 @@ Result<void> parse_fields(Lines& lines, const HeadLimits& limits, Strictness str
     if (is_space(line->front())) {
       return fail(ErrorKind::bad_request, "a field line begins with white space");
     }
-    if (lines.continues_folded()) {
+    const bool is_folded = lines.continues_folded();
+    if (is_folded) {
       if (strictness == Strictness::request) {
         return fail(ErrorKind::bad_request, "a field line is folded");
       }
@@ -123,6 +129,10 @@ Result<void> parse_fields(Lines& lines, const HeadLimits& limits, Strictness str
     }
     const auto field = parse_field(*line, strictness);
     if (!field) return fail(field.error());
+    // Programs read such a one in different ways; RFC 9112, 5.2 lets a proxy refuse it.
+    if (is_folded && is_framing_field(field->name)) {
+      return fail(ErrorKind::ambiguous_framing, "a framing field is folded");
+    }
     if (out.all().size() >= limits.count) {
       return fail(ErrorKind::headers_too_large, "the head has too many fields");
     }

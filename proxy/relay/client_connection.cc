@@ -77,6 +77,8 @@ void ClientConnection::take(std::string_view bytes) {
 
 bool ClientConnection::may_process() const {
   if (phase_ == Phase::exchanging) return exchange_ != nullptr && exchange_->wants_request_body();
+  // Who does not read its answers gets no more of them.
+  if (stream_->unsent() > high_water) return false;
   return phase_ == Phase::idle || phase_ == Phase::reading_head || phase_ == Phase::discarding;
 }
 
@@ -230,7 +232,11 @@ void ClientConnection::write(std::span<const std::string_view> parts) {
 
 void ClientConnection::on_drained() {
   if (exchange_) return exchange_->on_client_drained();
-  if (phase_ == Phase::lingering && has_read_everything_) done();
+  if (phase_ == Phase::lingering) {
+    if (has_read_everything_) done();
+    return;
+  }
+  resume_request();
 }
 
 void ClientConnection::on_failed(const Error&) { on_client_closed(); }

@@ -264,7 +264,7 @@ void Exchange::on_request_data(std::string_view data) {
     }
   }
   connection_->write(connection_->codec().encode_data(data));
-  deadline_.set(upstream().timeouts.idle);
+  note_progress();
 }
 
 void Exchange::on_request_end() {
@@ -279,12 +279,27 @@ void Exchange::on_request_end() {
   connection_->codec().encode_end(&client_.codec().trailers(), bytes);
   const std::string_view part = bytes;
   if (!bytes.empty()) connection_->write({&part, 1});
-  if (state_ == State::awaiting_answer) deadline_.set(upstream().timeouts.response_header);
+  if (state_ == State::awaiting_answer) {
+    deadline_.set(upstream().timeouts.response_header);
+    last_unsent_ = unsent();
+  }
 }
 
 void Exchange::on_upstream_drained() {
-  deadline_.set(upstream().timeouts.idle);
+  if (state_ == State::awaiting_answer) {
+    deadline_.set(request_ended_ ? upstream().timeouts.response_header : upstream().timeouts.idle);
+  }
   if (!request_ended_) client_.resume_request();
+}
+
+// Bytes moved: the next idle time begins.
+void Exchange::note_progress() {
+  deadline_.set(upstream().timeouts.idle);
+  last_unsent_ = unsent();
+}
+
+std::size_t Exchange::unsent() const {
+  return client_.unsent() + (connection_ ? connection_->unsent() : 0);
 }
 
 void Exchange::on_request_failed(const Error& error) {
@@ -303,6 +318,9 @@ bool Exchange::retry_on_new_connection() {
 }
 
 void Exchange::on_deadline() {
+  const bool is_moving = state_ == State::awaiting_answer || state_ == State::relaying_answer;
+  // Slow, but alive: a receiver took some of what is kept for it.
+  if (is_moving && unsent() > 0 && unsent() < last_unsent_) return note_progress();
   switch (state_) {
     case State::awaiting_continue:
       return send_held_body();

@@ -107,6 +107,8 @@ class Exchange final : private AnswerHandler,
 
   // Endings.
   bool retry_on_new_connection();
+  void note_progress();
+  std::size_t unsent() const;  // kept for slow receivers, both ways
   void on_deadline();
   void answer_with(const base::Error& error);
   void cut_short(const base::Error& error);
@@ -158,6 +160,7 @@ class Exchange final : private AnswerHandler,
   std::string_view data_to_client_;
   std::string tail_to_client_;
 
+  std::size_t last_unsent_ = 0;  // when bytes moved last
   Deadline deadline_;
   Deadline hold_deadline_;
 

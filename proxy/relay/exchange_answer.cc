@@ -29,7 +29,7 @@ void Exchange::on_answer_head() {
   upstream_time_ +=
       std::chrono::duration_cast<std::chrono::microseconds>(context_.loop().now() - sent_at_);
   answer_ = std::move(connection_->codec().head());
-  deadline_.set(upstream().timeouts.idle);
+  note_progress();
   if (is_refused_status(answer_.status)) return on_session_refused();
   const auto* credential = credential_settings();
   if (credential != nullptr && credential->scheme->session_lost != nullptr &&
@@ -64,7 +64,7 @@ void Exchange::on_session_refused() {
 }
 
 void Exchange::on_answer_data(std::string_view data) {
-  deadline_.set(upstream().timeouts.idle);
+  if (state_ != State::awaiting_fresh_session) note_progress();
   switch (state_) {
     case State::awaiting_fresh_session:
       return keep_refused_data(data);
@@ -162,7 +162,7 @@ void Exchange::forward_kept_answer() {
   if (std::exchange(upstream_is_paused_, false) && client_.unsent() < high_water) {
     connection_->set_reading(true);
   }
-  deadline_.set(upstream().timeouts.idle);
+  note_progress();
 }
 
 void Exchange::forward_head() {
@@ -224,6 +224,7 @@ void Exchange::flush_to_client() {
   data_to_client_ = {};
   tail_to_client_.clear();
   if (state_ == State::finished || !connection_) return;
+  last_unsent_ = unsent();
   if (client_.unsent() > high_water && !upstream_is_paused_) {
     connection_->set_reading(false);
     upstream_is_paused_ = true;
@@ -232,7 +233,7 @@ void Exchange::flush_to_client() {
 
 void Exchange::on_client_drained() {
   if (state_ != State::relaying_answer || !connection_) return;
-  deadline_.set(upstream().timeouts.idle);
+  note_progress();
   if (std::exchange(upstream_is_paused_, false)) connection_->set_reading(true);
 }
 
