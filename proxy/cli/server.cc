@@ -196,9 +196,9 @@ void Server::reload() {
     return;
   }
   const LoadedSettings loaded = load_checked_settings(line_.file);
-  const Result<void> outcome =
-      loaded.settings ? try_reload(loaded.settings)
-                      : base::fail(base::ErrorKind::configuration, loaded.problems);
+  const Result<void> outcome = loaded.settings
+                                   ? try_reload(loaded.settings)
+                                   : base::fail(base::ErrorKind::configuration, loaded.problems);
   if (outcome) return;
   note_reload(false);
   log_->write(LogLevel::error, "reload refused, the former configuration stays",

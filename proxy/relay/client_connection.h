@@ -38,7 +38,7 @@ class ClientConnection final : private net::StreamHandler {
   void abort();
 
   // For the exchange.
-  http::ServerCodec& codec() { return codec_; }
+  http::ServerCodec& codec() { return *codec_; }
   const std::string& peer() const { return peer_; }
   std::string_view scheme() const { return is_tls_ ? "https" : "http"; }
   // False if the client is gone; the exchange hears of it through cancel().
@@ -83,14 +83,13 @@ class ClientConnection final : private net::StreamHandler {
   RelayConfigPtr config_;
   std::size_t listener_;
   const std::string peer_;
-  http::H1ServerCodec codec_;
+  std::unique_ptr<http::H1ServerCodec> codec_;  // null while idle for some time
   Phase phase_ = Phase::idle;
   std::string unread_;  // received, but not wanted yet
   bool is_tls_ = false;
   bool is_processing_ = false;
   bool is_broken_ = false;
   bool has_served_ = false;
-  bool released_memory_ = false;
   bool has_read_everything_ = false;  // when lingering began
   Activity activity_ = Activity::idle;
   base::Time idle_since_{};

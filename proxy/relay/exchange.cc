@@ -162,6 +162,7 @@ void Exchange::use_connection(ConnectionPtr connection) {
 
 void Exchange::send_request() {
   http::RequestHead& head = request();
+  upload_is_stopped_ = false;
   connection_->begin(*this, head.method);
   connection_was_reused_ = connection_->is_reused();
   const bool asks_first =
@@ -194,7 +195,7 @@ void Exchange::send_request() {
   const std::string_view part = bytes;
   connection_->write({&part, 1});
   base::wipe(bytes);
-  if (!held_is_complete_) std::string().swap(held_body_);
+  limit_held_body();
   deadline_.set(request_ended_ ? upstream().timeouts.response_header : upstream().timeouts.idle);
   invite_body();
 }
@@ -214,8 +215,16 @@ void Exchange::send_held_body() {
   if (request_ended_) connection_->codec().encode_end(&client_.codec().trailers(), bytes);
   const std::string_view part = bytes;
   connection_->write({&part, 1});
+  limit_held_body();
   deadline_.set(request_ended_ ? upstream().timeouts.response_header : upstream().timeouts.idle);
   invite_body();
+}
+
+// Sent bytes are kept for a replay only, and more than replay.max_body of them not at all.
+void Exchange::limit_held_body() {
+  if (held_body_.size() <= upstream().replay.max_body) return;
+  held_is_complete_ = false;
+  std::string().swap(held_body_);
 }
 
 // RFC 9110, 10.1.1: the body has somewhere to go now.
@@ -232,11 +241,16 @@ void Exchange::invite_body() {
   if (!request_ended_) client_.resume_request();
 }
 
+// Body bytes go to the upstream as they come.
+bool Exchange::is_sending() const {
+  return connection_ && !upload_is_stopped_ &&
+         (state_ == State::awaiting_answer || state_ == State::holding_answer ||
+          state_ == State::relaying_answer);
+}
+
 bool Exchange::wants_request_body() const {
   if (request_ended_ || state_ == State::finished) return false;
-  const bool is_sending = state_ == State::awaiting_answer || state_ == State::holding_answer ||
-                          state_ == State::relaying_answer;
-  if (is_sending && connection_) return connection_->unsent() < high_water;
+  if (is_sending()) return connection_->unsent() < high_water;
   if (state_ == State::relaying_answer) return true;  // nobody wants it: read and dropped
   return invited_body_ && held_body_.size() < upstream().replay.max_body;
 }
@@ -248,20 +262,13 @@ void Exchange::on_request_data(std::string_view data) {
   if (limit && bytes_in_ > *limit) {
     return on_request_failed({ErrorKind::body_too_large, "the body is over limits.request_body"});
   }
-  const bool is_sending =
-      connection_ && (state_ == State::awaiting_answer || state_ == State::holding_answer ||
-                      state_ == State::relaying_answer);
-  if (!is_sending) {
+  if (!is_sending()) {
     if (state_ != State::relaying_answer) held_body_.append(data);
     return;
   }
   if (held_is_complete_) {
-    if (held_body_.size() + data.size() <= upstream().replay.max_body) {
-      held_body_.append(data);
-    } else {
-      held_is_complete_ = false;
-      std::string().swap(held_body_);
-    }
+    held_body_.append(data);
+    limit_held_body();
   }
   connection_->write(connection_->codec().encode_data(data));
   note_progress();
@@ -271,10 +278,7 @@ void Exchange::on_request_end() {
   request_ended_ = true;
   // Of unknown length at first, it turned out to be short enough for a replay.
   if (!replayed_ && held_is_complete_ && method_is_replayable()) unreplayable_use_.reset();
-  const bool is_sending =
-      connection_ && (state_ == State::awaiting_answer || state_ == State::holding_answer ||
-                      state_ == State::relaying_answer);
-  if (!is_sending) return;
+  if (!is_sending()) return;
   std::string bytes;
   connection_->codec().encode_end(&client_.codec().trailers(), bytes);
   const std::string_view part = bytes;

@@ -79,7 +79,9 @@ class Exchange final : private AnswerHandler,
   void send_request();
   void send_held_body();
   void on_continue_timeout();
+  void limit_held_body();
   void invite_body();
+  bool is_sending() const;
   bool method_is_replayable() const;
   bool can_replay() const;
   tokens::Replayable replayable() const;
@@ -131,6 +133,9 @@ class Exchange final : private AnswerHandler,
   std::string held_body_;
   bool held_is_complete_ = true;  // held_body_ has every byte received so far
   bool request_ended_ = false;
+  // The answer came before the body was sent: what is missing can't be sent any more, so nothing of
+  // the rest is, and the connection is not used again.
+  bool upload_is_stopped_ = false;
   bool invited_body_ = false;
 
   std::optional<tokens::SessionId> session_;

@@ -29,6 +29,7 @@ void Exchange::on_answer_head() {
   upstream_time_ +=
       std::chrono::duration_cast<std::chrono::microseconds>(context_.loop().now() - sent_at_);
   answer_ = std::move(connection_->codec().head());
+  if (state_ == State::awaiting_continue) upload_is_stopped_ = true;
   note_progress();
   if (is_refused_status(answer_.status)) return on_session_refused();
   const auto* credential = credential_settings();
@@ -57,6 +58,7 @@ void Exchange::on_session_refused() {
     return forward_kept_answer();
   }
   enter(State::awaiting_fresh_session);
+  upload_is_stopped_ = true;
   deadline_.clear();
   refused_generation_ = generation;
   if (answer_is_whole_) give_back_connection();
