@@ -123,10 +123,8 @@ void Exchange::stop_holding() {
   hold_deadline_.clear();
   is_watching_ = true;
   forward_head();
-  if (!hold_.bytes().empty()) {
-    forward_data(hold_.bytes());
-    flush_to_client();
-  }
+  if (!hold_.bytes().empty()) forward_data(hold_.bytes());
+  flush_to_client();
 }
 
 void Exchange::finish_watching() {
@@ -156,11 +154,10 @@ void Exchange::forward_kept_answer() {
     return answer_with({ErrorKind::upstream_closed, "the upstream closed within its answer"});
   }
   forward_head();
-  if (!kept.empty()) {
-    forward_data(kept);
-    flush_to_client();
-  }
+  if (!kept.empty()) forward_data(kept);
   if (answer_is_whole_) return forward_end();
+  flush_to_client();
+  if (state_ == State::finished) return;
   if (std::exchange(upstream_is_paused_, false) && client_.unsent() < high_water) {
     connection_->set_reading(true);
   }

@@ -72,12 +72,13 @@ void UpstreamPool::release(ConnectionPtr connection) {
     serve_waits();
     return;
   }
-  const auto waiting = std::find_if(waits_.begin(), waits_.end(), [](const Wait* wait) {
-    return !wait->is_dialling_ && wait->freshness_ == Freshness::any;
-  });
+  const auto waiting = std::find_if(waits_.begin(), waits_.end(),
+                                    [](const Wait* wait) { return !wait->is_dialling_; });
   if (waiting != waits_.end()) {
-    (*waiting)->finish(std::move(connection));
-    return;
+    if ((*waiting)->freshness_ == Freshness::any) return (*waiting)->finish(std::move(connection));
+    // Its turn, and only a new one will do: this one makes room.
+    close(std::move(connection));
+    return serve_waits();
   }
   connection->become_idle(*this, tools_.loop.now());
   idle_.push_back(std::move(connection));

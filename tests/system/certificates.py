@@ -33,15 +33,38 @@ class Authority:
                                  "-addext", "extendedKeyUsage=serverAuth",
                                  "-addext", "subjectAltName=" + ",".join(addresses)])
 
+    def issue_expired(self, name):
+        """A server certificate for this machine that was good in the first half of 2020 only."""
+        made = Certificate(self.directory / f"{name}.crt", self.directory / f"{name}.key")
+        request, settings = self.directory / f"{name}.csr", self.directory / f"{name}.cnf"
+        (self.directory / f"{name}.db").touch()
+        (self.directory / f"{name}.serial").write_text("01\n")
+        settings.write_text(
+            "[ca]\ndefault_ca=it\n[it]\npolicy=names\nx509_extensions=more\n"
+            f"database={self.directory}/{name}.db\nserial={self.directory}/{name}.serial\n"
+            f"new_certs_dir={self.directory}\n"
+            "default_md=sha256\n[names]\ncommonName=supplied\n[more]\n"
+            "basicConstraints=critical,CA:FALSE\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        self._run("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                  "-subj", f"/CN={name}", "-out", request, "-keyout", made.key)
+        self._run("ca", "-batch", "-notext", "-config", settings,
+                  "-cert", self.ca.certificate, "-keyfile", self.ca.key, "-in", request,
+                  "-out", made.certificate, "-startdate", "20200101000000Z",
+                  "-enddate", "20200701000000Z")
+        return made
+
     def client_context(self):
         """An ssl.SSLContext for a client that trusts this CA alone."""
         return ssl.create_default_context(cafile=self.ca.certificate)
 
     def _make(self, name, options):
         made = Certificate(self.directory / f"{name}.crt", self.directory / f"{name}.key")
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                   "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-                   "-out", made.certificate, "-keyout", made.key, *options]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        self._run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                  "-days", "2", "-subj", f"/CN={name}", "-out", made.certificate, "-keyout",
+                  made.key, *options)
         made.key.chmod(0o600)
         return made
+
+    @staticmethod
+    def _run(*arguments):
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=60)

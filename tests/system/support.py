@@ -210,6 +210,13 @@ class Proxy(Process):
         new.chmod(0o600)
         new.replace(self.config_path)
 
+    def config_value(self, *keys):
+        """Of a configuration that is JSON."""
+        value = json.loads(self.config_path.read_text())
+        for key in keys:
+            value = value[key]
+        return value
+
     def command(self, *arguments, timeout=TIMEOUT, env=None):
         """Runs another command of vsaproxy on the same file; a subprocess.CompletedProcess."""
         return subprocess.run(
