@@ -248,7 +248,7 @@ void ClientConnection::on_client_closed() {
 }
 
 void ClientConnection::close_in_order() {
-  has_read_everything_ = codec_->is_idle() && unread_.empty();
+  has_read_everything_ = (!codec_ || codec_->is_idle()) && unread_.empty();
   phase_ = Phase::lingering;
   std::string().swap(unread_);
   if (is_broken_ || (has_read_everything_ && stream_->unsent() == 0)) return done();
@@ -267,7 +267,7 @@ void ClientConnection::on_deadline() {
       const auto idle_for =
           std::chrono::duration_cast<base::Duration>(context_.loop().now() - idle_since_);
       const auto limit = has_served_ ? limits.client_idle_timeout : limits.client_header_timeout;
-      if (idle_for >= limit) return done();
+      if (idle_for >= limit) return close_in_order();
       return deadline_.set(limit - idle_for);
     }
     case Phase::reading_head:
@@ -290,7 +290,7 @@ void ClientConnection::on_deadline() {
 void ClientConnection::drain() {
   // A request that has arrived already is still served.
   if (phase_ == Phase::idle) on_readable();
-  if (phase_ == Phase::idle) done();
+  if (phase_ == Phase::idle) close_in_order();
 }
 
 void ClientConnection::abort() {

@@ -31,6 +31,8 @@ class LoginTransport {
   class Exchange {
    public:
     virtual ~Exchange() = default;
+    // Bytes of the request may have left.
+    virtual bool was_sent() const { return true; }
   };
   using Callback = std::function<void(base::Result<LoginAnswer>)>;
 

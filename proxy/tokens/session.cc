@@ -15,6 +15,9 @@ using base::Result;
 using base::Time;
 using ops::LogLevel;
 
+// How far the cached clocks of two threads may be apart.
+constexpr Duration clock_tolerance = std::chrono::seconds(1);
+
 std::string in_seconds(Duration time) {
   return fmt::format("{:.1f}s", static_cast<double>(time.count()) / 1000);
 }
@@ -59,6 +62,13 @@ Session::Session(SessionTools tools, const settings::Credential& settings, std::
       renewal_timer_(tools_.loop.make_timer([this] { on_renewal_due(); })),
       retry_timer_(tools_.loop.make_timer([this] { on_retry_due(); })) {}
 
+// A login that never left is no attempt. One that did counts until its outcome is known.
+Session::~Session() {
+  if (exchange_ && !attempt_.empty() && !exchange_->was_sent()) {
+    static_cast<void>(tools_.ledger.withdraw(account(), attempt_));
+  }
+}
+
 bool Session::has_usable_credential() const {
   return state_.credential && !state_.credential->is_expired(tools_.loop.now());
 }
@@ -71,7 +81,11 @@ ops::LoginAccount Session::account() const {
 void Session::start() { begin_login(Urgency::nothing_to_lose); }
 
 void Session::need() {
-  if (!has_usable_credential()) begin_login(Urgency::nothing_to_lose);
+  // The worker's clock may be a moment ahead of this turn's. A credential that is good for longer
+  // is on its way to whoever asks.
+  const auto& credential = state_.credential;
+  if (credential && !credential->is_expired(tools_.loop.now() + clock_tolerance)) return;
+  begin_login(Urgency::nothing_to_lose);
 }
 
 void Session::used(std::uint64_t generation) {
@@ -86,7 +100,10 @@ void Session::refused(std::uint64_t generation) {
 }
 
 void Session::suspect(std::uint64_t generation) {
-  if (generation == generation_ && settings_.scheme->logs_in) begin_check();
+  if (generation != generation_ || !settings_.scheme->logs_in) return;
+  begin_check();
+  // Workers keep requests back until they hear of it.
+  if (!check_ && phase_ == Phase::idle && !state_.acquitted) tools_.publish(state_);
 }
 
 void Session::acquit(std::uint64_t generation) {
@@ -101,8 +118,8 @@ void Session::begin_login(Urgency urgency) {
   const Time now = tools_.loop.now();
   if (phase_ != Phase::idle) return;
   if (state_.block && now < state_.block->until) {
-    // Who asks does not know yet, or has a clock that is ahead.
-    tools_.publish(state_);
+    // Who asks does not know yet, or has a clock that is ahead: it is done as soon as it may be.
+    retry_timer_->start(std::chrono::ceil<Duration>(state_.block->until - now));
     return;
   }
   retry_timer_->stop();
@@ -306,16 +323,27 @@ void Session::begin_check() {
 }
 
 void Session::on_check_answer(Result<LoginAnswer> answer, std::uint64_t generation) {
-  if (!answer || generation != generation_ || !is_session_refusal(settings_, *answer)) return;
+  if (generation != generation_) return;
+  if (!answer || !is_session_refusal(settings_, *answer)) {
+    tools_.publish(state_);
+    return;
+  }
   tools_.log.write(LogLevel::info, "the session check was refused",
                    {{"credential", settings_.name}});
   begin_login(Urgency::refusal);
 }
 
+// Only a change of the secret, or somebody's unlock, helps: no time.
+bool Session::is_stopped() const {
+  return state_.block && (state_.block->error.kind == ErrorKind::login_rejected ||
+                          state_.block->error.kind == ErrorKind::login_budget_spent);
+}
+
 std::vector<std::uint64_t> Session::stamps() const {
   std::vector<std::uint64_t> all;
   for (const auto& [key, ref] : settings_.values.secrets()) all.push_back(tools_.secret_stamp(ref));
-  if (settings_.scheme->logs_in) all.push_back(tools_.ledger.stamp(account()));
+  // Other sessions of the account write it too, with each login.
+  if (is_stopped()) all.push_back(tools_.ledger.stamp(account()));
   return all;
 }
 

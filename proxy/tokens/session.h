@@ -54,6 +54,7 @@ class Session {
 
   Session(SessionTools tools, const settings::Credential& settings, std::string origin,
           std::unique_ptr<LoginTransport> transport);
+  ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -97,6 +98,7 @@ class Session {
   void on_retry_due();
   void begin_check();
   void on_check_answer(base::Result<LoginAnswer> answer, std::uint64_t generation);
+  bool is_stopped() const;
   std::vector<std::uint64_t> stamps() const;
   void count(std::string_view result);
   ops::LoginAccount account() const;

@@ -46,6 +46,7 @@ class FetchExchange final : public LoginTransport::Exchange, private net::Stream
     });
   }
   ~FetchExchange() override { loop_.destroy_later(std::move(stream_)); }
+  bool was_sent() const override { return stream_ != nullptr; }
 
  private:
   void on_readable() override {

@@ -49,7 +49,7 @@ Result<CredentialPtr> TokenView::get_until(const Need& need, Time deadline) {
   const CredentialPtr& credential = known.state.credential;
   if (credential && credential->generation > need.newer_than &&
       !credential->is_expired(loop_.now())) {
-    if (known.state.hold != 0 && need.replayable == Replayable::no) return CredentialPtr();
+    if (is_kept_back(known, need)) return CredentialPtr();
     if (known.used_generation != credential->generation) {
       known.used_generation = credential->generation;
       reports_.used(need.session, credential->generation);
@@ -57,7 +57,9 @@ Result<CredentialPtr> TokenView::get_until(const Need& need, Time deadline) {
     return credential;
   }
   if (auto error = block_for(known, need, deadline)) return base::fail(std::move(*error));
-  if (!std::exchange(known.asked, true)) {
+  // While a login is blocked the manager tries by itself, when the time has come.
+  const bool is_blocked = known.state.block && loop_.now() < known.state.block->until;
+  if (!is_blocked && !std::exchange(known.asked, true)) {
     if (need.newer_than == 0) {
       reports_.need(need.session);
     } else {
@@ -65,6 +67,12 @@ Result<CredentialPtr> TokenView::get_until(const Need& need, Time deadline) {
     }
   }
   return CredentialPtr();
+}
+
+bool TokenView::is_kept_back(const Session& known, const Need& need) const {
+  return need.replayable == Replayable::no &&
+         (known.state.hold != 0 ||
+          known.suspected_generation == known.state.credential->generation);
 }
 
 std::unique_ptr<TokenView::Wait> TokenView::wait_for(const Need& need, Duration patience,
@@ -77,11 +85,13 @@ std::unique_ptr<TokenView::Use> TokenView::begin_unreplayable(SessionId session)
 }
 
 bool TokenView::report_refused(SessionId id, std::uint64_t generation, Replayable replayable) {
-  const Session& known = session(id);
+  Session& known = session(id);
   const bool is_current =
       known.state.credential && known.state.credential->generation == generation;
   // While a login is ending the session, a refusal says nothing about the path.
   const bool is_ending = known.state.hold != 0;
+  const bool is_blocked = known.state.block && loop_.now() < known.state.block->until;
+  if (is_current && !known.state.acquitted && !is_blocked) known.suspected_generation = generation;
   if (is_current && is_ending && replayable == Replayable::yes) return true;
   if (is_current && (known.state.acquitted || replayable == Replayable::no)) {
     reports_.suspect(id, generation);
@@ -105,6 +115,7 @@ void TokenView::update(SessionId id, SessionUpdate update) {
   Session& known = session(id);
   known.state = std::move(update);
   known.asked = false;
+  known.suspected_generation = 0;
   acknowledge_hold(id, known);
   // A waiter that is served may add or withdraw others: each is looked at once, if still there.
   std::vector<Wait*> waits(known.waits.begin(), known.waits.end());
@@ -140,6 +151,8 @@ TokenView::Wait::Wait(TokenView& view, const Need& need, Duration patience,
       deadline_(view.loop_.now() + patience),
       waiter_(waiter),
       timer_(view.loop_.make_timer([this] {
+        // Should the question have been lost, the next request asks again.
+        view_->session(need_.session).asked = false;
         finish(base::fail(Error{ErrorKind::login_unavailable, "no login succeeded in time",
                                 std::chrono::seconds(1)}));
       })) {

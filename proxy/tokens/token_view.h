@@ -64,6 +64,9 @@ class TokenView {
     bool asked = false;                 // need() is on its way
     std::uint64_t used_generation = 0;  // used() was sent for
     std::uint64_t acknowledged_hold = 0;
+    // Reported as refused from here: until the manager has looked, nothing that can't be replayed
+    // is sent with it. 0: none.
+    std::uint64_t suspected_generation = 0;
     int unreplayable = 0;
     std::list<Wait*> waits;
   };
@@ -72,6 +75,7 @@ class TokenView {
   base::Result<CredentialPtr> get_until(const Need& need, base::Time deadline);
   std::optional<base::Error> block_for(const Session& session, const Need& need,
                                        base::Time deadline);
+  bool is_kept_back(const Session& session, const Need& need) const;
   void acknowledge_hold(SessionId id, Session& session);
 
   net::EventLoop& loop_;
