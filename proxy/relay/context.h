@@ -16,9 +16,8 @@
 
 namespace vsaproxy::relay {
 
-// Above the first a sender is paused, below the second it goes on: bytes kept for a slow receiver.
+// Bytes kept for a slow receiver: above this its sender is paused, until they are all sent.
 constexpr std::size_t high_water = 128 * 1024;
-constexpr std::size_t low_water = 32 * 1024;
 
 class Context {
  public:

@@ -161,6 +161,7 @@ void Session::run_login() {
 }
 
 Result<std::unique_ptr<auth::Scheme>> Session::make_scheme() {
+  seen_secret_stamps_ = secret_stamps();  // before reading: what changes from here on is news
   auth::SchemeInput input;
   input.values = &settings_.values;
   input.random = tools_.random;
@@ -284,8 +285,8 @@ void Session::end_login() {
   attempt_.clear();
   phase_ = Phase::idle;
   state_.hold = 0;
-  seen_stamps_ = stamps();
   if (settings_.scheme->logs_in) {
+    seen_record_stamp_ = tools_.ledger.stamp(account());
     tools_.metrics.gauge("vsaproxy_login_budget_remaining", {settings_.name})
         .set(tools_.ledger.remaining(account(), settings_.login_budget, tools_.wall_now()));
   }
@@ -339,11 +340,9 @@ bool Session::is_stopped() const {
                           state_.block->error.kind == ErrorKind::login_budget_spent);
 }
 
-std::vector<std::uint64_t> Session::stamps() const {
+std::vector<std::uint64_t> Session::secret_stamps() const {
   std::vector<std::uint64_t> all;
   for (const auto& [key, ref] : settings_.values.secrets()) all.push_back(tools_.secret_stamp(ref));
-  // Other sessions of the account write it too, with each login.
-  if (is_stopped()) all.push_back(tools_.ledger.stamp(account()));
   return all;
 }
 
@@ -351,9 +350,9 @@ void Session::poll() {
   // A good session keeps its secret until the next login.
   const bool is_static = !settings_.scheme->logs_in;
   if (phase_ != Phase::idle || (!state_.block && !is_static)) return;
-  auto now = stamps();
-  if (now == seen_stamps_) return;
-  seen_stamps_ = std::move(now);
+  // Other sessions of the account write the record too, with each login.
+  const bool has_new_record = is_stopped() && tools_.ledger.stamp(account()) != seen_record_stamp_;
+  if (!has_new_record && secret_stamps() == seen_secret_stamps_) return;
   tools_.log.write(LogLevel::info, "a secret or the record of logins changed: trying again",
                    {{"credential", settings_.name}});
   state_.block.reset();

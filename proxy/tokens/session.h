@@ -99,7 +99,7 @@ class Session {
   void begin_check();
   void on_check_answer(base::Result<LoginAnswer> answer, std::uint64_t generation);
   bool is_stopped() const;
-  std::vector<std::uint64_t> stamps() const;
+  std::vector<std::uint64_t> secret_stamps() const;
   void count(std::string_view result);
   ops::LoginAccount account() const;
   double jitter() { return tools_.random() / 4294967296.0; }
@@ -117,7 +117,8 @@ class Session {
   bool was_used_ = false;
   bool renewal_is_due_ = false;
   bool was_ready_ = false;
-  std::vector<std::uint64_t> seen_stamps_;
+  std::vector<std::uint64_t> seen_secret_stamps_;  // of those the last login used
+  std::uint64_t seen_record_stamp_ = 0;
   std::optional<base::Time> last_check_;
 
   std::unique_ptr<auth::Scheme> scheme_;
