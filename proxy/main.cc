@@ -1,9 +1,9 @@
 // vsaproxy: a proxy that logs in to Kaseya VSA for tools that can't.
 
-#include <fmt/format.h>
-
+#include <csignal>
 #include <cstdio>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "proxy/cli/check.h"
@@ -20,15 +20,26 @@ using namespace vsaproxy;  // NOLINT: this is the one file that is about all of 
 constexpr int runtime_failure = 1;
 constexpr int configuration_error = 78;  // EX_CONFIG of sysexits.h
 
+// Not fmt::print: it throws when nobody reads.
+void say(const std::string& text) { std::fputs(text.c_str(), stderr); }
+
+// Before any thread is started: those inherit the mask.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+}
+
 int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> settings) {
+  block_signals();
   auto log = ops::Log::open(line.log_of(*settings));
   if (!log) {
-    fmt::print(stderr, "vsaproxy: {}\n", log.error().detail);
+    say("vsaproxy: " + log.error().detail + "\n");
     return runtime_failure;
   }
   cli::Server server(line, std::move(settings), std::move(*log));
   if (auto started = server.start(); !started) {
-    fmt::print(stderr, "vsaproxy: {}\n", started.error().detail);
+    say("vsaproxy: " + started.error().detail + "\n");
     return started.error().kind == base::ErrorKind::configuration ? configuration_error
                                                                   : runtime_failure;
   }
@@ -38,6 +49,7 @@ int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
   const auto [line, exit_code] = cli::parse_command_line(argc, argv);
   if (!line) return exit_code;
   const auto format = line->json ? cli::OutputFormat::json : cli::OutputFormat::text;
@@ -48,7 +60,7 @@ int main(int argc, char** argv) {
                                          ? cli::load_settings(line->file)
                                          : cli::load_checked_settings(line->file);
   if (!loaded.settings) {
-    fmt::print(stderr, "{}", loaded.problems);
+    say(loaded.problems);
     return configuration_error;
   }
   switch (line->command) {

@@ -24,6 +24,16 @@ using settings::Credential;
 using settings::Settings;
 using settings::Upstream;
 
+// Not fmt::print: it throws when nobody reads.
+template <class... Args>
+void say(fmt::format_string<Args...> text, Args&&... args) {
+  std::fputs(fmt::format(text, std::forward<Args>(args)...).c_str(), stdout);
+}
+template <class... Args>
+void complain(fmt::format_string<Args...> text, Args&&... args) {
+  std::fputs(fmt::format(text, std::forward<Args>(args)...).c_str(), stderr);
+}
+
 // One login for each credential and origin, though several upstreams may share them.
 std::vector<const Upstream*> places_of(const Settings& settings, const Credential& credential) {
   std::vector<const Upstream*> places;
@@ -44,8 +54,7 @@ std::vector<const Credential*> chosen(const Settings& settings, const std::strin
     if (name.empty() || credential.name == name) credentials.push_back(&credential);
   }
   if (credentials.empty()) {
-    fmt::print(stderr, "there is no credential {}{}\n", name.empty() ? "in the file" : "named ",
-               name);
+    complain("there is no credential {}{}\n", name.empty() ? "in the file" : "named ", name);
   }
   return credentials;
 }
@@ -89,17 +98,17 @@ class WatchedTransport final : public tokens::LoginTransport {
 
 void print_clock(const WatchedTransport::Seen& seen) {
   if (seen.date.empty()) return;
-  fmt::print("  server clock  {}", seen.date);
+  say("  server clock  {}", seen.date);
   const auto received = std::chrono::floor<std::chrono::seconds>(seen.received_at);
   if (const auto server = auth::parse_http_date(seen.date, received)) {
     const auto ahead = std::chrono::duration_cast<std::chrono::seconds>(*server - received).count();
     if (ahead == 0) {
-      fmt::print(" (as ours)");
+      say(" (as ours)");
     } else {
-      fmt::print(" ({} s {} ours)", std::abs(ahead), ahead > 0 ? "ahead of" : "behind");
+      say(" ({} s {} ours)", std::abs(ahead), ahead > 0 ? "ahead of" : "behind");
     }
   }
-  fmt::print("\n");
+  say("\n");
 }
 
 // What a login leaves to say.
@@ -127,30 +136,30 @@ bool check_session(net::LibeventLoop& loop, tokens::LoginTransport& transport,
         loop.stop();
       });
   loop.run();
-  fmt::print("  check         {} {}: {}\n", request.method, request.target, outcome);
+  say("  check         {} {}: {}\n", request.method, request.target, outcome);
   return is_good;
 }
 
 void print_outcome(const Outcome& outcome, net::EventLoop& loop) {
   const auto& [update, seen] = outcome;
   if (!update.credential) {
-    fmt::print("  outcome       {}: {}\n", base::reason_text(update.block->error.kind),
-               update.block->error.detail);
+    say("  outcome       {}: {}\n", base::reason_text(update.block->error.kind),
+        update.block->error.detail);
     print_clock(seen);
     return;
   }
-  fmt::print("  outcome       ok\n");
+  say("  outcome       ok\n");
   if (update.credential->expires) {
     const auto left =
         std::chrono::duration_cast<std::chrono::seconds>(*update.credential->expires - loop.now());
-    fmt::print("  expires in    {}m {}s\n", left.count() / 60, left.count() % 60);
+    say("  expires in    {}m {}s\n", left.count() / 60, left.count() % 60);
   }
   print_clock(seen);
 }
 
 int login_at(const Settings& settings, const Credential& credential, const Upstream& upstream,
              ops::Log& log) {
-  fmt::print("credential {} at {}\n", credential.name, upstream.origin.to_string());
+  say("credential {} at {}\n", credential.name, upstream.origin.to_string());
   net::Resolver resolver;
   net::LibeventLoop loop;
   net::SocketDialer dialer(loop, resolver);
@@ -159,7 +168,7 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
   auto transport = tokens::make_login_transport(loop, dialer, settings, upstream);
   auto check_transport = tokens::make_login_transport(loop, dialer, settings, upstream);
   if (!transport || !check_transport) {
-    fmt::print("  outcome       {}\n", transport.error().detail);
+    say("  outcome       {}\n", transport.error().detail);
     return failure;
   }
   Outcome outcome;
@@ -207,11 +216,11 @@ int run_unlock(const Settings& settings, const std::string& name) {
     const ops::LoginAccount account = account_of(*credentials.front(), *upstream);
     const auto forgotten = ledger.forget(account);
     if (!forgotten) {
-      fmt::print(stderr, "{}\n", forgotten.error().detail);
+      complain("{}\n", forgotten.error().detail);
       return failure;
     }
-    fmt::print("{} at {}: {}\n", account.account, account.origin,
-               *forgotten ? "rejected logins forgotten" : "there was nothing to forget");
+    say("{} at {}: {}\n", account.account, account.origin,
+        *forgotten ? "rejected logins forgotten" : "there was nothing to forget");
   }
   return 0;
 }

@@ -29,22 +29,6 @@ std::string socket_key(const settings::Listener& listener) {
   return tcp != nullptr && tcp->port == 0 ? address + " " + listener.name : address;
 }
 
-// Signals come to the main thread alone: threads inherit a mask that blocks them.
-class BlockedSignals {
- public:
-  BlockedSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former_);
-  }
-  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
-
- private:
-  sigset_t former_{};
-};
-
 }  // namespace
 
 Server::Server(const CommandLine& line, std::shared_ptr<const Settings> settings,
@@ -67,38 +51,36 @@ int Server::worker_count() const {
 }
 
 // Raises the soft limit to the hard one; what still does not fit is lowered, with a warning.
-void Server::fit_descriptor_limit() {
+std::shared_ptr<const Settings> Server::fit_descriptor_limit(
+    std::shared_ptr<const Settings> settings) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   rlim_t upstream_connections = 0;
-  for (const auto& upstream : settings_->upstreams) {
+  for (const auto& upstream : settings->upstreams) {
     upstream_connections += upstream.pool.max_connections;
   }
   const rlim_t taken = reserved_descriptors + upstream_connections;
   const rlim_t fitting = limit.rlim_cur > taken + 1 ? limit.rlim_cur - taken : 1;
-  if (settings_->limits.connections <= fitting) return;
+  if (settings->limits.connections <= fitting) return settings;
   log_->write(LogLevel::warning, "limits.connections is lowered to fit the descriptor limit",
-              {{"configured", std::to_string(settings_->limits.connections)},
+              {{"configured", std::to_string(settings->limits.connections)},
                {"used", std::to_string(fitting)},
                {"descriptors", std::to_string(limit.rlim_cur)}});
-  auto lowered = std::make_shared<Settings>(*settings_);
+  auto lowered = std::make_shared<Settings>(*settings);
   lowered->limits.connections = static_cast<std::size_t>(fitting);
-  settings_ = std::move(lowered);
+  return lowered;
 }
 
 Result<void> Server::start() {
-  fit_descriptor_limit();
+  settings_ = fit_descriptor_limit(std::move(settings_));
   own_metrics_.gauge("vsaproxy_build_info", {VSAPROXY_VERSION}).set(1);
   const int count = worker_count();
-  {
-    const BlockedSignals blocked;
-    for (int i = 0; i < count; ++i) {
-      workers_.push_back(std::make_unique<relay::Worker>(relay::Worker::Share{i, count}, resolver_,
-                                                         manager_, *log_, metrics_.new_set()));
-      manager_.add_worker(workers_.back()->event_loop(), workers_.back()->token_view());
-    }
+  for (int i = 0; i < count; ++i) {
+    workers_.push_back(std::make_unique<relay::Worker>(relay::Worker::Share{i, count}, resolver_,
+                                                       manager_, *log_, metrics_.new_set()));
+    manager_.add_worker(workers_.back()->event_loop(), workers_.back()->token_view());
   }
   auto sessions = manager_.prepare(*settings_);
   if (!sessions) return base::fail(std::move(sessions.error()));
@@ -111,10 +93,7 @@ Result<void> Server::start() {
     if (!started) return base::fail(std::move(started.error()));
     admin_ = std::move(*started);
   }
-  {
-    const BlockedSignals blocked;
-    for (const auto& worker : workers_) worker->start();
-  }
+  for (const auto& worker : workers_) worker->start();
   distribute(std::move(*config), [this] {
     is_serving_ = true;
     manager_.commit();
@@ -205,7 +184,8 @@ void Server::reload() {
               {{"file", line_.file}, {"detail", outcome.error().detail}});
 }
 
-Result<void> Server::try_reload(std::shared_ptr<const Settings> settings) {
+Result<void> Server::try_reload(std::shared_ptr<const Settings> loaded) {
+  const auto settings = fit_descriptor_limit(std::move(loaded));
   auto sessions = manager_.prepare(*settings);
   if (!sessions) return base::fail(std::move(sessions.error()));
   auto config = relay::make_relay_config(settings, std::move(*sessions));
@@ -249,12 +229,20 @@ void Server::on_stop_signal() {
   log_->write(LogLevel::info, "draining: no new connections, answers under way are finished");
   sd_notify(0, "STOPPING=1");
   draining_workers_ = static_cast<int>(workers_.size());
+  listening_workers_ = draining_workers_;
   for (const auto& worker : workers_) {
-    worker->drain([this] {
-      loop_.post([this] {
-        if (--draining_workers_ == 0) loop_.stop();
-      });
-    });
+    worker->drain(
+        [this] {
+          // From here on a client is refused, and may go to whoever takes over.
+          loop_.post([this] {
+            if (--listening_workers_ == 0) sockets_.clear();
+          });
+        },
+        [this] {
+          loop_.post([this] {
+            if (--draining_workers_ == 0) loop_.stop();
+          });
+        });
   }
   drain_timer_ = loop_.make_timer([this] {
     log_->write(LogLevel::warning, "limits.drain_timeout is over: cutting what is left");
@@ -264,7 +252,6 @@ void Server::on_stop_signal() {
 }
 
 int Server::serve() {
-  std::signal(SIGPIPE, SIG_IGN);
   signals_.push_back(loop_.watch_signal(SIGTERM, [this] { on_stop_signal(); }));
   signals_.push_back(loop_.watch_signal(SIGINT, [this] { on_stop_signal(); }));
   signals_.push_back(loop_.watch_signal(SIGHUP, [this] { reload(); }));
@@ -274,6 +261,10 @@ int Server::serve() {
                   {{"detail", reopened.error().detail}});
     }
   }));
+  // What came while the proxy was starting is delivered now.
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
   loop_.run();
   log_->write(LogLevel::info, "stopped");
   return 0;

@@ -32,21 +32,23 @@ class Server {
 
   // Opens the listeners and starts the threads. Errors: configuration, system.
   base::Result<void> start();
-  // Serves until a signal ends it. Returns the exit code.
+  // Serves until a signal ends it. Signals must be blocked until then: they come to this thread
+  // alone, and what came during the start is not lost. Returns the exit code.
   int serve();
 
  private:
   using Sockets = std::map<std::string, std::unique_ptr<net::ListeningSockets>>;
 
   int worker_count() const;
-  void fit_descriptor_limit();
+  std::shared_ptr<const settings::Settings> fit_descriptor_limit(
+      std::shared_ptr<const settings::Settings> settings);
   base::Result<void> open_listeners(const settings::Settings& settings, Sockets& fresh);
   const net::ListeningSockets& sockets_of(const settings::Listener& listener) const;
   // Hands the configuration to all workers; `done` runs in this thread once all use it.
   void distribute(relay::RelayConfigPtr config, std::function<void()> done);
   void announce(const settings::Settings& settings) const;
   void reload();
-  base::Result<void> try_reload(std::shared_ptr<const settings::Settings> settings);
+  base::Result<void> try_reload(std::shared_ptr<const settings::Settings> loaded);
   void warn_of_fixed_keys(const settings::Settings& settings);
   void note_reload(bool succeeded);
   void on_stop_signal();
@@ -66,6 +68,7 @@ class Server {
   std::unique_ptr<admin::AdminServer> admin_;
   std::vector<net::EventHandle> signals_;
   std::unique_ptr<net::Timer> drain_timer_;
+  int listening_workers_ = 0;
   int draining_workers_ = 0;
   bool is_serving_ = false;
   bool is_stopping_ = false;

@@ -13,7 +13,7 @@ int run_version(OutputFormat format) {
           ? fmt::format(R"({{"version":"{}","openssl":"{}"}})", VSAPROXY_VERSION,
                         OpenSSL_version(OPENSSL_VERSION_STRING))
           : fmt::format("vsaproxy {} ({})", VSAPROXY_VERSION, OpenSSL_version(OPENSSL_VERSION));
-  fmt::print("{}\n", text);
+  std::puts(text.c_str());
   return 0;
 }
 

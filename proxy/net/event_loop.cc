@@ -60,7 +60,7 @@ LibeventLoop::LibeventLoop()
   event_add(wake_event_.get(), nullptr);
 }
 
-LibeventLoop::~LibeventLoop() { grave_.clear(); }
+LibeventLoop::~LibeventLoop() { empty_grave(); }
 
 Time LibeventLoop::now() {
   if (!now_is_known_) {
@@ -99,14 +99,19 @@ void LibeventLoop::run() {
   while (!stopping_) {
     event_base_loop(base_.get(), EVLOOP_ONCE);
     now_is_known_ = false;
-    // Destructors may bury more.
-    while (!grave_.empty()) {
-      std::vector<Buried> dead;
-      dead.swap(grave_);
-    }
+    empty_grave();
   }
   stopping_ = false;
   run_posted();
+  empty_grave();
+}
+
+// Destructors may bury more.
+void LibeventLoop::empty_grave() {
+  while (!grave_.empty()) {
+    std::vector<Buried> dead;
+    dead.swap(grave_);
+  }
 }
 
 void LibeventLoop::stop() {

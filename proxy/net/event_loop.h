@@ -73,6 +73,7 @@ class LibeventLoop final : public EventLoop {
   void bury(Buried object) override;
   void wake() noexcept;
   void run_posted();
+  void empty_grave();
 
   EventBaseHandle base_;
   FileDescriptor wake_fd_;

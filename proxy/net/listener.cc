@@ -101,6 +101,11 @@ ListeningSockets::~ListeningSockets() {
 Result<void> ListeningSockets::open_tcp(const settings::TcpAddress& tcp, int workers) {
   auto address = literal_address(tcp.host, tcp.port);
   if (!address) return fail(ErrorKind::system, tcp.host + " is not an address");
+  if (workers > 1 && tcp.port != 0) {
+    // SO_REUSEPORT would let a second process join in: half of the requests each, and two logins.
+    const auto probe = listening_socket(*address, false);
+    if (!probe) return fail(probe.error());
+  }
   for (int i = 0; i < workers; ++i) {
     // Without SO_REUSEPORT for a single worker: a second process then gets an error, not half the
     // connections.

@@ -4,7 +4,11 @@
 #include <netdb.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
 #include <utility>
 
 namespace vsaproxy::net {
@@ -89,20 +93,63 @@ std::optional<SocketAddress> literal_address(const std::string& host, std::uint1
   return address;
 }
 
-Resolver::Resolver() : thread_([this] { run(); }) {}
+struct Resolver::State {
+  struct Pending {
+    EventLoop* loop = nullptr;
+    std::uint16_t port = 0;
+    const Request* request = nullptr;
+    std::weak_ptr<Callback> callback;
+  };
+  struct Entry {
+    Addresses addresses;  // without port
+    base::Time at{};
+    bool queued = false;
+    std::vector<Pending> waiting;
+  };
+
+  void enqueue(const std::string& host, Entry& entry);  // with mutex held
+  void look_up(const std::string& host);
+
+  std::mutex mutex;
+  std::condition_variable work;
+  std::map<std::string, Entry> entries;  // a closed set: names of the configuration
+  std::deque<std::string> queue;
+  bool is_busy = false;
+  bool is_stopping = false;
+};
+
+Resolver::Resolver()
+    : state_(std::make_shared<State>()), thread_([state = state_] { run(state); }) {}
 
 Resolver::~Resolver() {
+  bool is_busy = false;
   {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
+    const std::lock_guard lock(state_->mutex);
+    state_->is_stopping = true;
+    is_busy = state_->is_busy;
   }
-  work_.notify_one();
-  thread_.join();
+  state_->work.notify_one();
+  // getaddrinfo can't be interrupted, and may take half a minute.
+  is_busy ? thread_.detach() : thread_.join();
+}
+
+Resolver::Request::Request(std::shared_ptr<State> state, std::string host, Callback callback)
+    : state_(std::move(state)),
+      host_(std::move(host)),
+      callback_(std::make_shared<Callback>(std::move(callback))) {}
+
+// After this no answer is posted to the request's loop, which may end.
+Resolver::Request::~Request() {
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->entries.find(host_);
+  if (found == state_->entries.end()) return;
+  std::erase_if(found->second.waiting,
+                [this](const State::Pending& pending) { return pending.request == this; });
 }
 
 std::unique_ptr<Resolver::Request> Resolver::resolve(EventLoop& loop, const std::string& host,
                                                      std::uint16_t port, Callback callback) {
-  auto request = std::make_unique<Request>(*this, host, std::move(callback));
+  auto request = std::make_unique<Request>(state_, host, std::move(callback));
   const auto answer = [&](Addresses addresses) {
     loop.post([weak = std::weak_ptr<Callback>(request->callback_), list = std::move(addresses)] {
       if (const auto alive = weak.lock()) (*alive)(list);
@@ -112,47 +159,38 @@ std::unique_ptr<Resolver::Request> Resolver::resolve(EventLoop& loop, const std:
     answer({*literal});
     return request;
   }
-  const std::lock_guard lock(mutex_);
-  Entry& entry = entries_[host];
+  const std::lock_guard lock(state_->mutex);
+  State::Entry& entry = state_->entries[host];
   if (!entry.addresses.empty()) {
     answer(with_port(entry.addresses, port));
-    if (std::chrono::steady_clock::now() - entry.at > fresh_for) enqueue(host, entry);
+    if (std::chrono::steady_clock::now() - entry.at > fresh_for) state_->enqueue(host, entry);
     return request;
   }
   entry.waiting.push_back({&loop, port, request.get(), request->callback_});
-  enqueue(host, entry);
+  state_->enqueue(host, entry);
   return request;
 }
 
-// After this no answer is posted to the request's loop, which may end.
-void Resolver::withdraw(const std::string& host, const Request& request) {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(host);
-  if (found == entries_.end()) return;
-  std::erase_if(found->second.waiting,
-                [&](const Pending& pending) { return pending.request == &request; });
-}
-
-void Resolver::enqueue(const std::string& host, Entry& entry) {
+void Resolver::State::enqueue(const std::string& host, Entry& entry) {
   if (std::exchange(entry.queued, true)) return;
-  queue_.push_back(host);
-  work_.notify_one();
+  queue.push_back(host);
+  work.notify_one();
 }
 
 void Resolver::distrust(const std::string& host) {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(host);
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->entries.find(host);
   // At most one question a second, however many connections fail.
-  if (found != entries_.end() &&
+  if (found != state_->entries.end() &&
       std::chrono::steady_clock::now() - found->second.at > std::chrono::seconds(1)) {
-    enqueue(host, found->second);
+    state_->enqueue(host, found->second);
   }
 }
 
 void Resolver::prefer(const std::string& host, const SocketAddress& address) {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(host);
-  if (found == entries_.end()) return;
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->entries.find(host);
+  if (found == state_->entries.end()) return;
   Addresses& list = found->second.addresses;
   const auto good = std::find_if(list.begin(), list.end(), [&](const SocketAddress& known) {
     return same_host(address, known);
@@ -160,24 +198,25 @@ void Resolver::prefer(const std::string& host, const SocketAddress& address) {
   if (good != list.end()) std::rotate(list.begin(), good, good + 1);
 }
 
-void Resolver::run() {
+void Resolver::run(const std::shared_ptr<State>& state) {
+  std::unique_lock lock(state->mutex);
   while (true) {
-    std::string host;
-    {
-      std::unique_lock lock(mutex_);
-      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (stopping_) return;
-      host = std::move(queue_.front());
-      queue_.pop_front();
-    }
-    look_up(host);
+    state->work.wait(lock, [&] { return state->is_stopping || !state->queue.empty(); });
+    if (state->is_stopping) return;
+    const std::string host = std::move(state->queue.front());
+    state->queue.pop_front();
+    state->is_busy = true;
+    lock.unlock();
+    state->look_up(host);
+    lock.lock();
+    state->is_busy = false;
   }
 }
 
-void Resolver::look_up(const std::string& host) {
+void Resolver::State::look_up(const std::string& host) {
   base::Result<Addresses> found = ask_system(host);
-  const std::lock_guard lock(mutex_);
-  Entry& entry = entries_[host];
+  const std::lock_guard lock(mutex);
+  Entry& entry = entries[host];
   entry.queued = false;
   entry.at = std::chrono::steady_clock::now();
   if (found && !found->empty()) entry.addresses = *found;

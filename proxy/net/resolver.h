@@ -5,16 +5,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "proxy/base/clock.h"
@@ -60,45 +55,25 @@ class Resolver {
   void prefer(const std::string& host, const SocketAddress& address);
 
  private:
-  struct Pending {
-    EventLoop* loop = nullptr;
-    std::uint16_t port = 0;
-    const Request* request = nullptr;
-    std::weak_ptr<Callback> callback;
-  };
-  struct Entry {
-    Addresses addresses;  // without port
-    base::Time at{};
-    bool queued = false;
-    std::vector<Pending> waiting;
-  };
+  // Shared with the thread: a lookup that hangs at the end of the program outlives this object.
+  struct State;
 
-  void run();
-  void look_up(const std::string& host);
-  void enqueue(const std::string& host, Entry& entry);  // with mutex_ held
-  void withdraw(const std::string& host, const Request& request);
+  static void run(const std::shared_ptr<State>& state);
 
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::map<std::string, Entry> entries_;  // closed set: names of the configuration
-  std::deque<std::string> queue_;
-  bool stopping_ = false;
+  std::shared_ptr<State> state_;
   std::thread thread_;
 };
 
 class Resolver::Request {
  public:
-  Request(Resolver& resolver, std::string host, Callback callback)
-      : resolver_(resolver),
-        host_(std::move(host)),
-        callback_(std::make_shared<Callback>(std::move(callback))) {}
-  ~Request() { resolver_.withdraw(host_, *this); }
+  Request(std::shared_ptr<State> state, std::string host, Callback callback);
+  ~Request();
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
  private:
   friend class Resolver;
-  Resolver& resolver_;
+  const std::shared_ptr<State> state_;
   const std::string host_;
   const std::shared_ptr<Callback> callback_;
 };

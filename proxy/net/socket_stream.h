@@ -58,6 +58,7 @@ class TlsStream final : public SocketStream {
 
   ReadResult read(std::span<char> into) override;
   void set_reading(bool on) override;
+  void reset_on_close() override;
   // True if the session came from an earlier connection.
   bool is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 
@@ -74,6 +75,7 @@ class TlsStream final : public SocketStream {
   std::function<void()> on_established_;
   bool established_ = false;
   bool read_wants_write_ = false;
+  bool is_cut_ = false;
 };
 
 }  // namespace vsaproxy::net

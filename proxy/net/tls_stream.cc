@@ -28,7 +28,7 @@ TlsStream::TlsStream(LibeventLoop& loop, FileDescriptor socket, SslHandle ssl,
 TlsStream::~TlsStream() {
   // The peer's side of the closure is not waited for (RFC 8446, 6.1).
   ERR_clear_error();
-  if (established_ && !broken_) SSL_shutdown(ssl_.get());
+  if (established_ && !broken_ && !is_cut_) SSL_shutdown(ssl_.get());
 }
 
 void TlsStream::handshake() {
@@ -155,6 +155,12 @@ void TlsStream::on_write_event() {
   }
   if (std::exchange(read_wants_write_, false)) SocketStream::on_read_event();
   if (unsent() > 0) SocketStream::on_write_event();
+}
+
+// Without close_notify, so that the peer sees a cut on both layers.
+void TlsStream::reset_on_close() {
+  is_cut_ = true;
+  SocketStream::reset_on_close();
 }
 
 void TlsStream::set_reading(bool on) {

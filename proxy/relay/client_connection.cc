@@ -64,7 +64,6 @@ void ClientConnection::on_readable() {
 
 void ClientConnection::take(std::string_view bytes) {
   if (phase_ == Phase::lingering || phase_ == Phase::closed) return;
-  if (!codec_) codec_ = std::make_unique<http::H1ServerCodec>(head_limits(*config_));
   if (!unread_.empty()) {
     unread_.append(bytes);
     resume_request();
@@ -87,6 +86,7 @@ void ClientConnection::process(std::string_view& input) {
   is_processing_ = true;
   while (may_process()) {
     if (phase_ == Phase::idle && input.empty()) break;
+    if (!codec_) codec_ = std::make_unique<http::H1ServerCodec>(head_limits(*config_));
     if (phase_ == Phase::idle) begin_head();
     const auto event = codec_->next(input);
     if (!event) {
@@ -97,6 +97,7 @@ void ClientConnection::process(std::string_view& input) {
     step(*event);
   }
   is_processing_ = false;
+  if (context_.is_draining() && phase_ == Phase::idle && input.empty()) close_in_order();
 }
 
 // Once for each head: bytes that trickle in move the deadline no further.
@@ -263,7 +264,7 @@ void ClientConnection::on_deadline() {
   const settings::Limits& limits = config_->settings->limits;
   switch (phase_) {
     case Phase::idle: {
-      codec_.reset();
+      if (unread_.empty()) codec_.reset();
       const auto idle_for =
           std::chrono::duration_cast<base::Duration>(context_.loop().now() - idle_since_);
       const auto limit = has_served_ ? limits.client_idle_timeout : limits.client_header_timeout;
@@ -302,6 +303,8 @@ void ClientConnection::done() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   deadline_.clear();
+  // What can't be sent any more was part of an answer: it must not look whole.
+  if (stream_->unsent() > 0) stream_->reset_on_close();
   stream_->set_reading(false);
   owner_.on_client_done(*this);
 }

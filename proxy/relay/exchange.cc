@@ -94,7 +94,10 @@ tokens::Replayable Exchange::replayable() const {
 
 void Exchange::seek_credential() {
   if (!session_) return seek_connection(UpstreamPool::Freshness::any);
-  const tokens::Need need{*session_, replayable(), refused_generation_};
+  // A replay can't be repeated: it keeps clear of a login that would end its session.
+  const bool is_replay = state_ == State::awaiting_fresh_session;
+  const tokens::Need need{*session_, is_replay ? tokens::Replayable::no : replayable(),
+                          refused_generation_};
   base::Duration patience = credential_settings()->login_timeout;
   // It may have to wait until others like it are answered, and then for the login.
   if (need.replayable == tokens::Replayable::no) patience += tokens::Session::renewal_patience;

@@ -144,6 +144,7 @@ class Exchange final : private AnswerHandler,
   std::unique_ptr<tokens::TokenView::Use> unreplayable_use_;
   std::uint64_t refused_generation_ = 0;
   bool replayed_ = false;
+  bool replay_is_counted_ = false;
   bool retried_ = false;
 
   std::unique_ptr<UpstreamPool::Wait> connection_wait_;

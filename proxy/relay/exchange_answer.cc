@@ -158,7 +158,8 @@ void Exchange::forward_kept_answer() {
   if (answer_is_whole_) return forward_end();
   flush_to_client();
   if (state_ == State::finished) return;
-  if (std::exchange(upstream_is_paused_, false) && client_.unsent() < high_water) {
+  if (upstream_is_paused_ && client_.unsent() < high_water) {
+    upstream_is_paused_ = false;
     connection_->set_reading(true);
   }
   note_progress();
@@ -248,7 +249,9 @@ void Exchange::on_upstream_failed(const Error& error) {
   answer_with(error);
 }
 
+// The first thing known of it counts.
 void Exchange::note_replay_outcome(RelayMetrics::ReplayResult result) {
+  if (std::exchange(replay_is_counted_, true)) return;
   context_.metrics().count_replay(upstream().name, result);
 }
 

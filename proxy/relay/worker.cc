@@ -179,10 +179,11 @@ void Worker::on_client_done(ClientConnection& client) {
   if (is_draining_ && clients_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();
 }
 
-void Worker::drain(std::function<void()> done) {
-  loop_.post([this, done = std::move(done)] {
+void Worker::drain(std::function<void()> deaf, std::function<void()> done) {
+  loop_.post([this, deaf = std::move(deaf), done = std::move(done)] {
     for (const auto& acceptor : acceptors_) acceptor->accept_waiting();
     acceptors_.clear();
+    deaf();
     is_draining_ = true;
     on_drained_ = done;
     // Draining takes connections off the table.

@@ -42,8 +42,9 @@ class Worker final : public Context, public ClientOwner {
   // Any thread. `fds` are the listening sockets, by listener. `done` runs in the worker's thread
   // once new connections and requests use the configuration.
   void apply(RelayConfigPtr config, std::vector<int> fds, std::function<void()> done);
-  // Accepts nothing more and closes each connection after its answer; `done` once all are closed.
-  void drain(std::function<void()> done);
+  // Accepts nothing more, `deaf` once that is so; closes each connection after its answer, `done`
+  // once all are closed. Both run in the worker's thread.
+  void drain(std::function<void()> deaf, std::function<void()> done);
   // Ends the loop; answers under way are cut.
   void stop();
 

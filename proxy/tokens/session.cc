@@ -78,7 +78,19 @@ ops::LoginAccount Session::account() const {
   return {origin_, std::string(name.value_or(settings_.name))};
 }
 
-void Session::start() { begin_login(Urgency::nothing_to_lose); }
+void Session::start() {
+  if (!has_usable_credential()) begin_login(Urgency::nothing_to_lose);
+}
+
+void Session::retire() {
+  is_retired_ = true;
+  renewal_timer_->stop();
+}
+
+void Session::revive() {
+  if (!std::exchange(is_retired_, false) || !state_.credential) return;
+  if (settings_.scheme->logs_in) schedule_renewal(tools_.loop.now());
+}
 
 void Session::need() {
   // The worker's clock may be a moment ahead of this turn's. A credential that is good for longer
@@ -294,6 +306,7 @@ void Session::end_login() {
 }
 
 void Session::schedule_renewal(Time issued) {
+  if (is_retired_) return;
   const Time due =
       auth::renewal_time(issued, *state_.credential->expires, settings_.renew_before, jitter());
   renewal_timer_->start(std::chrono::duration_cast<Duration>(due - issued));

@@ -60,6 +60,9 @@ class Session {
 
   // The first login.
   void start();
+  // A former configuration's: serves who still waits for it, but renews no more. And back.
+  void retire();
+  void revive();
   void need();
   void used(std::uint64_t generation);
   void refused(std::uint64_t generation);
@@ -117,6 +120,7 @@ class Session {
   bool was_used_ = false;
   bool renewal_is_due_ = false;
   bool was_ready_ = false;
+  bool is_retired_ = false;
   std::vector<std::uint64_t> seen_secret_stamps_;  // of those the last login used
   std::uint64_t seen_record_stamp_ = 0;
   std::optional<base::Time> last_check_;

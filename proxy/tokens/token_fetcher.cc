@@ -38,6 +38,7 @@ class FetchExchange final : public LoginTransport::Exchange, private net::Stream
     timer_->start(timeout);
     dial_ = dialer.dial(target, [this](Result<std::unique_ptr<net::Stream>> stream) {
       loop_.destroy_later(std::move(dial_));
+      if (!callback_) return;  // timed out within this turn: nothing may leave any more
       if (!stream) return finish(base::fail(as_login_error(std::move(stream.error()))));
       stream_ = std::move(*stream);
       stream_->set_handler(this);

@@ -6,12 +6,15 @@
 #include <array>
 #include <utility>
 
+#include "proxy/ops/secret_source.h"
 #include "proxy/tokens/token_fetcher.h"
 
 namespace vsaproxy::tokens {
 namespace {
 
 constexpr base::Duration poll_interval = std::chrono::seconds(1);
+// Longer than a request waits for a login.
+constexpr base::Duration former_session_patience = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -26,6 +29,7 @@ TokenManager::TokenManager(net::EventLoop& loop, net::Dialer& dialer, const std:
         for (auto& [id, entry] : sessions_) {
           if (entry.is_started) entry.session->poll();
         }
+        end_former_sessions();
         poll_timer_->start(poll_interval);
       })) {
   poll_timer_->start(poll_interval);
@@ -50,8 +54,18 @@ SessionTools TokenManager::tools_for(SessionId id, const std::string& settings_f
 
 base::Result<SessionId> TokenManager::session_for(const settings::Settings& settings,
                                                   const settings::Upstream& upstream) {
-  Key key{settings.credentials[*upstream.credential], upstream.origin, upstream.connect,
-          upstream.tls, settings.file};
+  std::string ca;
+  if (upstream.tls.ca) {
+    auto text = ops::read_public(*upstream.tls.ca, settings.file);
+    if (!text) return base::fail(std::move(text.error()));
+    ca = std::move(*text);
+  }
+  Key key{settings.credentials[*upstream.credential],
+          upstream.origin,
+          upstream.connect,
+          upstream.tls,
+          std::move(ca),
+          settings.file};
   for (auto& [id, entry] : sessions_) {
     if (entry.key == key) {
       entry.is_wanted = true;
@@ -91,9 +105,22 @@ base::Result<TokenManager::UpstreamSessions> TokenManager::prepare(
 }
 
 void TokenManager::commit() {
+  for (auto& [id, entry] : sessions_) {
+    if (entry.is_wanted) {
+      entry.session->revive();
+      entry.former_since.reset();
+      if (!std::exchange(entry.is_started, true)) entry.session->start();
+    } else if (!entry.former_since) {
+      entry.session->retire();
+      entry.former_since = loop_.now();
+    }
+  }
+}
+
+void TokenManager::end_former_sessions() {
   for (auto entry = sessions_.begin(); entry != sessions_.end();) {
-    if (entry->second.is_wanted) {
-      if (!std::exchange(entry->second.is_started, true)) entry->second.session->start();
+    const auto& since = entry->second.former_since;
+    if (!since || loop_.now() - *since < former_session_patience) {
       ++entry;
       continue;
     }
@@ -108,7 +135,7 @@ void TokenManager::commit() {
 std::vector<std::string> TokenManager::unready() const {
   std::vector<std::string> lines;
   for (const auto& [id, entry] : sessions_) {
-    if (!entry.is_started || entry.session->is_ready()) continue;
+    if (!entry.is_started || entry.former_since || entry.session->is_ready()) continue;
     const auto& block = entry.session->block();
     lines.push_back(fmt::format(
         "credential {} at {}: {}", entry.session->settings().name, entry.session->origin(),

@@ -36,7 +36,8 @@ class TokenManager final : public SessionReports {
   // and origin stay the same go on. Changes nothing on an error. Errors: configuration.
   using UpstreamSessions = std::vector<std::optional<SessionId>>;
   base::Result<UpstreamSessions> prepare(const settings::Settings& settings);
-  // Once every worker uses the prepared ones: logs in where needed, ends the others.
+  // Once every worker uses the prepared ones: logs in where needed. The others serve the exchanges
+  // that began with them for a while.
   void commit();
 
   // One line for each session that has never been ready, with the reason; empty: all are.
@@ -60,6 +61,7 @@ class TokenManager final : public SessionReports {
     http::Origin origin;
     std::optional<http::Authority> connect;
     settings::UpstreamTls tls;
+    std::string ca;  // the text: its file may change between two reloads
     std::string settings_file;
     friend bool operator==(const Key&, const Key&) = default;
   };
@@ -68,11 +70,13 @@ class TokenManager final : public SessionReports {
     std::unique_ptr<Session> session;
     bool is_started = false;
     bool is_wanted = false;
+    std::optional<base::Time> former_since;  // no configuration has it any more
   };
 
   base::Result<SessionId> session_for(const settings::Settings& settings,
                                       const settings::Upstream& upstream);
   SessionTools tools_for(SessionId id, const std::string& settings_file);
+  void end_former_sessions();
   void in_session(SessionId id, std::function<void(Session&)> work);
 
   net::EventLoop& loop_;
