@@ -100,7 +100,9 @@ void Exchange::seek_credential() {
                           refused_generation_};
   base::Duration patience = credential_settings()->login_timeout;
   // It may have to wait until others like it are answered, and then for the login.
-  if (need.replayable == tokens::Replayable::no) patience += tokens::Session::renewal_patience;
+  if (need.replayable == tokens::Replayable::no && !is_replay) {
+    patience += tokens::Session::renewal_patience;
+  }
   auto credential = context_.tokens().get(need, patience);
   if (!credential) return on_no_credential(credential.error());
   if (*credential) return use_credential(std::move(*credential));
@@ -199,7 +201,7 @@ void Exchange::send_request() {
   connection_->write({&part, 1});
   base::wipe(bytes);
   limit_held_body();
-  deadline_.set(request_ended_ ? upstream().timeouts.response_header : upstream().timeouts.idle);
+  await_answer();
   invite_body();
 }
 
@@ -219,7 +221,7 @@ void Exchange::send_held_body() {
   const std::string_view part = bytes;
   connection_->write({&part, 1});
   limit_held_body();
-  deadline_.set(request_ended_ ? upstream().timeouts.response_header : upstream().timeouts.idle);
+  await_answer();
   invite_body();
 }
 
@@ -286,17 +288,18 @@ void Exchange::on_request_end() {
   connection_->codec().encode_end(&client_.codec().trailers(), bytes);
   const std::string_view part = bytes;
   if (!bytes.empty()) connection_->write({&part, 1});
-  if (state_ == State::awaiting_answer) {
-    deadline_.set(upstream().timeouts.response_header);
-    last_unsent_ = unsent();
-  }
+  if (state_ == State::awaiting_answer) await_answer();
 }
 
 void Exchange::on_upstream_drained() {
-  if (state_ == State::awaiting_answer) {
-    deadline_.set(request_ended_ ? upstream().timeouts.response_header : upstream().timeouts.idle);
-  }
+  if (state_ == State::awaiting_answer) await_answer();
   if (!request_ended_) client_.resume_request();
+}
+
+// The time for the answer's head begins with the request's last byte.
+void Exchange::await_answer() {
+  deadline_.set(request_ended_ ? upstream().timeouts.response_header : upstream().timeouts.idle);
+  last_unsent_ = unsent();
 }
 
 // Bytes moved: the next idle time begins.

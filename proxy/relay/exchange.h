@@ -110,6 +110,7 @@ class Exchange final : private AnswerHandler,
   // Endings.
   bool retry_on_new_connection();
   void note_progress();
+  void await_answer();
   std::size_t unsent() const;  // kept for slow receivers, both ways
   void on_deadline();
   void answer_with(const base::Error& error);

@@ -85,7 +85,8 @@ Result<std::string> allowed_host(const RelayConfig& config, std::size_t listener
 bool is_login_path(const settings::Credential& credential, std::string_view method,
                    std::string_view path) {
   const auth::SchemeSpec& scheme = *credential.scheme;
-  const auto base = credential.values.text(scheme.base_field).value_or("");
+  auto base = credential.values.text(scheme.base_field).value_or("");
+  if (base.ends_with('/')) base.remove_suffix(1);
   if (!base::starts_with_ignoring_case(path, base)) return false;
   path.remove_prefix(base.size());
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);

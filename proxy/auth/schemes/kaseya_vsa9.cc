@@ -28,10 +28,9 @@ std::string username_fault(std::string_view value) {
 std::string base_fault(std::string_view value) {
   if (value.empty()) return "";
   const bool plain = value.find_first_of("?#\\ \t\r\n") == std::string_view::npos;
-  return value.front() == '/' && value.back() != '/' && plain
+  return value.front() == '/' && plain
              ? ""
-             : "must be a path that begins with a slash and does not end with one, as in /api/v1.0, "
-               "without a query";
+             : "must be a path that begins with a slash, as in /api/v1.0, without a query";
 }
 
 constexpr std::array<std::string_view, 2> formulas = {"web", "documented"};

@@ -1,0 +1,135 @@
+#include "tests/relay/memory_stream.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace vsaproxy::relay {
+
+void MemoryPeer::send(std::string_view bytes) {
+  to_proxy_.append(bytes);
+  if (stream_ != nullptr) stream_->announce();
+}
+
+void MemoryPeer::end() {
+  has_ended_ = true;
+  if (stream_ != nullptr) stream_->announce();
+}
+
+void MemoryPeer::fail() {
+  has_failed_ = true;
+  if (stream_ == nullptr) return;
+  stream_->announce();
+  stream_->break_down();
+}
+
+std::string MemoryPeer::take() {
+  std::string fresh = received_.substr(taken_);
+  taken_ = received_.size();
+  return fresh;
+}
+
+void MemoryPeer::set_window(std::size_t bytes) {
+  window_ = bytes;
+  if (stream_ != nullptr) stream_->drain();
+}
+
+MemoryStream::MemoryStream(net::EventLoop& loop, PeerPtr peer)
+    : loop_(loop), peer_(std::move(peer)), self_(std::make_shared<MemoryStream*>(this)) {
+  peer_->stream_ = this;
+}
+
+MemoryStream::~MemoryStream() {
+  peer_->stream_ = nullptr;
+  peer_->is_closed_ = true;
+}
+
+void MemoryStream::set_handler(net::StreamHandler* handler) {
+  handler_ = handler;
+  announce();
+}
+
+bool MemoryStream::is_readable() const {
+  return !peer_->to_proxy_.empty() || peer_->has_ended_ || peer_->has_failed_;
+}
+
+// As a poll on a socket does it: again and again while there is something.
+void MemoryStream::announce() {
+  if (is_announced_ || handler_ == nullptr || !is_reading_ || !is_readable()) return;
+  is_announced_ = true;
+  loop_.post([weak = std::weak_ptr<MemoryStream*>(self_)] {
+    if (const auto alive = weak.lock()) (*alive)->run_announced();
+  });
+}
+
+void MemoryStream::run_announced() {
+  is_announced_ = false;
+  if (handler_ == nullptr || !is_reading_ || !is_readable()) return;
+  const std::weak_ptr<MemoryStream*> weak = self_;
+  handler_->on_readable();
+  if (!weak.expired()) announce();
+}
+
+net::ReadResult MemoryStream::read(std::span<char> into) {
+  std::string& source = peer_->to_proxy_;
+  if (!source.empty()) {
+    const std::size_t n = std::min({into.size(), source.size(), peer_->piece_});
+    std::memcpy(into.data(), source.data(), n);
+    source.erase(0, n);
+    return {net::IoStatus::ok, n};
+  }
+  if (peer_->has_failed_) return {net::IoStatus::failed, 0};
+  if (peer_->has_ended_) return {net::IoStatus::end, 0};
+  return {net::IoStatus::would_block, 0};
+}
+
+bool MemoryStream::write(std::span<const std::string_view> parts) {
+  if (peer_->has_failed_) return false;
+  for (std::string_view part : parts) {
+    const std::size_t n = kept_.empty() ? std::min(part.size(), peer_->window_) : 0;
+    peer_->received_.append(part.substr(0, n));
+    if (peer_->window_ != MemoryPeer::unlimited) peer_->window_ -= n;
+    kept_.append(part.substr(n));
+  }
+  return true;
+}
+
+void MemoryStream::drain() {
+  if (kept_.empty()) return;
+  const std::size_t n = std::min(kept_.size(), peer_->window_);
+  peer_->received_.append(kept_, 0, n);
+  if (peer_->window_ != MemoryPeer::unlimited) peer_->window_ -= n;
+  kept_.erase(0, n);
+  if (!kept_.empty()) return;
+  if (is_finishing_) peer_->was_ended_ = true;
+  loop_.post([weak = std::weak_ptr<MemoryStream*>(self_)] {
+    const auto alive = weak.lock();
+    if (alive && (*alive)->handler_ != nullptr && (*alive)->kept_.empty()) {
+      (*alive)->handler_->on_drained();
+    }
+  });
+}
+
+void MemoryStream::break_down() {
+  if (kept_.empty()) return;
+  kept_.clear();
+  loop_.post([weak = std::weak_ptr<MemoryStream*>(self_)] {
+    const auto alive = weak.lock();
+    if (alive && (*alive)->handler_ != nullptr) {
+      (*alive)->handler_->on_failed(
+          {base::ErrorKind::upstream_closed, "the peer closed while we were sending"});
+    }
+  });
+}
+
+void MemoryStream::set_reading(bool on) {
+  is_reading_ = on;
+  announce();
+}
+
+void MemoryStream::finish_writing() {
+  is_finishing_ = true;
+  if (kept_.empty()) peer_->was_ended_ = true;
+}
+
+}  // namespace vsaproxy::relay

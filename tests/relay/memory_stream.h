@@ -1,0 +1,97 @@
+#pragma once
+// A stream whose other side is the test: bytes in, bytes out, and everything that a peer can do to
+// a connection. One thread, like the loop it belongs to.
+
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/net/event_loop.h"
+#include "proxy/net/stream.h"
+
+namespace vsaproxy::relay {
+
+class MemoryStream;
+
+// The test's side; it outlives the stream.
+class MemoryPeer {
+ public:
+  static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
+  // To the proxy.
+  void send(std::string_view bytes);
+  void end();
+  // What was sent before is still read, then the connection is broken both ways.
+  void fail();
+
+  // What came from the proxy: all of it, or what came since the last take().
+  const std::string& received() const { return received_; }
+  std::string take();
+
+  // How many bytes it still takes before the proxy's writes are kept back. Unlimited at first.
+  void set_window(std::size_t bytes);
+  // The proxy reads at most so many bytes at once.
+  void set_piece(std::size_t bytes) { piece_ = bytes; }
+  // What was sent and is not read by the proxy yet.
+  std::size_t unread() const { return to_proxy_.size(); }
+
+  // What the proxy did.
+  bool is_closed() const { return is_closed_; }
+  bool was_reset() const { return was_reset_; }
+  bool was_ended() const { return was_ended_; }
+
+ private:
+  friend class MemoryStream;
+
+  MemoryStream* stream_ = nullptr;
+  std::string to_proxy_;
+  std::string received_;
+  std::size_t taken_ = 0;
+  std::size_t window_ = unlimited;
+  std::size_t piece_ = unlimited;
+  bool has_ended_ = false;
+  bool has_failed_ = false;
+  bool is_closed_ = false;
+  bool was_reset_ = false;
+  bool was_ended_ = false;
+};
+
+using PeerPtr = std::shared_ptr<MemoryPeer>;
+
+class MemoryStream final : public net::Stream {
+ public:
+  MemoryStream(net::EventLoop& loop, PeerPtr peer);
+  ~MemoryStream() override;
+  MemoryStream(const MemoryStream&) = delete;
+  MemoryStream& operator=(const MemoryStream&) = delete;
+
+  void set_handler(net::StreamHandler* handler) override;
+  net::ReadResult read(std::span<char> into) override;
+  bool write(std::span<const std::string_view> parts) override;
+  std::size_t unsent() const override { return kept_.size(); }
+  void set_reading(bool on) override;
+  void finish_writing() override;
+  void reset_on_close() override { peer_->was_reset_ = true; }
+
+ private:
+  friend class MemoryPeer;
+
+  bool is_readable() const;
+  void announce();
+  void run_announced();
+  void break_down();
+  void drain();
+
+  net::EventLoop& loop_;
+  PeerPtr peer_;
+  net::StreamHandler* handler_ = nullptr;
+  std::string kept_;
+  bool is_reading_ = true;
+  bool is_announced_ = false;
+  bool is_finishing_ = false;
+  std::shared_ptr<MemoryStream*> self_;  // posted work holds it weakly
+};
+
+}  // namespace vsaproxy::relay
