@@ -132,6 +132,11 @@ Result<std::string> read_public(const SecretRef& ref, std::string_view settings_
   return text;
 }
 
+base::Result<std::string> read_optional_public(const std::optional<base::SecretRef>& ref,
+                                               std::string_view settings_file) {
+  return ref ? read_public(*ref, settings_file) : base::Result<std::string>();
+}
+
 std::uint64_t secret_stamp(const SecretRef& ref, std::string_view settings_file) {
   if (ref.kind == SecretRef::Kind::env) return 1;
   const auto path = path_of(ref, settings_file);

@@ -3,6 +3,7 @@
 // the manager thread and commands call it, workers never.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,10 @@ base::Result<base::Secret> read_secret(const base::SecretRef& ref, std::string_v
 // A text that is no secret, a certificate or a bundle of them: every user may read it, and it may
 // have 4 MiB. Else as read_secret, but nothing is trimmed.
 base::Result<std::string> read_public(const base::SecretRef& ref, std::string_view settings_file);
+
+// As read_public(); without a reference the empty text.
+base::Result<std::string> read_optional_public(const std::optional<base::SecretRef>& ref,
+                                               std::string_view settings_file);
 
 // Changes when the file behind the reference does (inode, size or time of change); constant for
 // environment variables; 0 while the file is missing.

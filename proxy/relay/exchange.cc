@@ -183,46 +183,42 @@ void Exchange::send_request() {
   sent_at_ = context_.loop().now();
   if (asks_first) {
     enter(State::awaiting_continue);
-    const std::string_view part = bytes;
-    connection_->write({&part, 1});
-    base::wipe(bytes);
+    write_upstream(bytes);
     deadline_.set(continue_patience);
     return;
   }
-  enter(State::awaiting_answer);
-  if (!held_body_.empty()) {
-    const http::EncodedData body = connection_->codec().encode_data(held_body_);
-    for (const std::string_view part : body) bytes.append(part);
-  }
-  if (request_ended_) {
-    connection_->codec().encode_end(&client_.codec().trailers(), bytes);
-  }
-  const std::string_view part = bytes;
-  connection_->write({&part, 1});
-  base::wipe(bytes);
-  limit_held_body();
-  await_answer();
-  invite_body();
+  send_held_body(bytes);
 }
 
-void Exchange::send_held_body() {
+// Behind what is in `bytes`: at most a head.
+void Exchange::send_held_body(std::string& bytes) {
   enter(State::awaiting_answer);
-  // From here on it can't be taken back.
-  if (session_ && !request_ended_ && !unreplayable_use_) {
-    unreplayable_use_ = context_.tokens().begin_unreplayable(*session_);
-  }
-  std::string bytes;
   if (!held_body_.empty()) {
     for (const std::string_view part : connection_->codec().encode_data(held_body_)) {
       bytes.append(part);
     }
   }
   if (request_ended_) connection_->codec().encode_end(&client_.codec().trailers(), bytes);
-  const std::string_view part = bytes;
-  connection_->write({&part, 1});
+  write_upstream(bytes);
   limit_held_body();
   await_answer();
   invite_body();
+}
+
+void Exchange::on_continue() {
+  // From here on it can't be taken back.
+  if (session_ && !request_ended_ && !unreplayable_use_) {
+    unreplayable_use_ = context_.tokens().begin_unreplayable(*session_);
+  }
+  std::string bytes;
+  send_held_body(bytes);
+}
+
+// Wipes the text: it may hold the credential.
+void Exchange::write_upstream(std::string& bytes) {
+  const std::string_view part = bytes;
+  if (!bytes.empty()) connection_->write({&part, 1});
+  base::wipe(bytes);
 }
 
 // Sent bytes are kept for a replay only, and more than replay.max_body of them not at all.
@@ -286,8 +282,7 @@ void Exchange::on_request_end() {
   if (!is_sending()) return;
   std::string bytes;
   connection_->codec().encode_end(&client_.codec().trailers(), bytes);
-  const std::string_view part = bytes;
-  if (!bytes.empty()) connection_->write({&part, 1});
+  write_upstream(bytes);
   if (state_ == State::awaiting_answer) await_answer();
 }
 
@@ -333,7 +328,7 @@ void Exchange::on_deadline() {
   if (is_moving && unsent() > 0 && unsent() < last_unsent_) return note_progress();
   switch (state_) {
     case State::awaiting_continue:
-      return send_held_body();
+      return on_continue();
     case State::awaiting_connection:
       return answer_with({ErrorKind::overloaded, "no connection to the upstream became free"});
     case State::awaiting_answer:

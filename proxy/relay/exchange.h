@@ -77,8 +77,9 @@ class Exchange final : private AnswerHandler,
   void on_connection(base::Result<ConnectionPtr> outcome) override;
   void use_connection(ConnectionPtr connection);
   void send_request();
-  void send_held_body();
-  void on_continue_timeout();
+  void send_held_body(std::string& bytes);
+  void on_continue();
+  void write_upstream(std::string& bytes);
   void limit_held_body();
   void invite_body();
   bool is_sending() const;

@@ -15,7 +15,7 @@ using base::ErrorKind;
 
 void Exchange::on_answer_interim(int status) {
   // Only 100 means something to us; the others would pass the rules for answers (RFC 9110, 15.2).
-  if (status == 100 && state_ == State::awaiting_continue) send_held_body();
+  if (status == 100 && state_ == State::awaiting_continue) on_continue();
 }
 
 bool Exchange::is_refused_status(int status) const {

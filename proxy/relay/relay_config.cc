@@ -48,13 +48,9 @@ Result<std::shared_ptr<const net::ServerTls>> listener_tls(const settings::Setti
 // Tried once here, so that workers can't fail on it later.
 Result<std::string> upstream_ca(const settings::Settings& settings,
                                 const settings::Upstream& upstream) {
-  std::string ca;
-  if (upstream.tls.ca) {
-    auto text = ops::read_public(*upstream.tls.ca, settings.file);
-    if (!text) return base::fail(std::move(text.error()));
-    ca = std::move(*text);
-  }
-  auto tls = net::ClientTls::make(upstream.tls, ca, upstream.origin.host);
+  auto ca = ops::read_optional_public(upstream.tls.ca, settings.file);
+  if (!ca) return ca;
+  auto tls = net::ClientTls::make(upstream.tls, *ca, upstream.origin.host);
   if (!tls) return base::fail(std::move(tls.error()));
   return ca;
 }

@@ -174,15 +174,11 @@ base::Result<std::unique_ptr<LoginTransport>> make_login_transport(
   target.tls_timeout = upstream.timeouts.tls;
   std::unique_ptr<net::ClientTls> tls;
   if (upstream.origin.scheme == "https") {
-    std::string ca;
-    if (upstream.tls.ca) {
-      auto text = ops::read_public(*upstream.tls.ca, settings.file);
-      if (!text) return base::fail(std::move(text.error()));
-      ca = std::move(*text);
-    }
+    const auto ca = ops::read_optional_public(upstream.tls.ca, settings.file);
+    if (!ca) return base::fail(ca.error());
     const std::string& name =
         upstream.tls.server_name.empty() ? upstream.origin.host : upstream.tls.server_name;
-    auto made = net::ClientTls::make(upstream.tls, ca, name);
+    auto made = net::ClientTls::make(upstream.tls, *ca, name);
     if (!made) return base::fail(std::move(made.error()));
     tls = std::move(*made);
   }

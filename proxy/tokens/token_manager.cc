@@ -54,17 +54,13 @@ SessionTools TokenManager::tools_for(SessionId id, const std::string& settings_f
 
 base::Result<SessionId> TokenManager::session_for(const settings::Settings& settings,
                                                   const settings::Upstream& upstream) {
-  std::string ca;
-  if (upstream.tls.ca) {
-    auto text = ops::read_public(*upstream.tls.ca, settings.file);
-    if (!text) return base::fail(std::move(text.error()));
-    ca = std::move(*text);
-  }
+  auto ca = ops::read_optional_public(upstream.tls.ca, settings.file);
+  if (!ca) return base::fail(std::move(ca.error()));
   Key key{settings.credentials[*upstream.credential],
           upstream.origin,
           upstream.connect,
           upstream.tls,
-          std::move(ca),
+          std::move(*ca),
           settings.file};
   for (auto& [id, entry] : sessions_) {
     if (entry.key == key) {
