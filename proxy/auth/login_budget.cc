@@ -91,13 +91,15 @@ std::optional<base::Error> judge_login(
   if (same_secret) {
     return base::Error{base::ErrorKind::login_rejected,
                        "the server rejected this very secret a short time ago: correct it, and it "
-                       "is tried at once",
+                       "is tried soon; if the cause was another, vsaproxy unlock NAME lets it try "
+                       "again",
                        wait};
   }
   if (!spent) return std::nullopt;
   return base::Error{base::ErrorKind::login_budget_spent,
                      fmt::format("{} logins of this account were rejected or never answered within "
-                                 "the time of login_budget: check the account, then unlock",
+                                 "the time of login_budget: check the account, then vsaproxy "
+                                 "unlock NAME",
                                  left.size()),
                      wait};
 }

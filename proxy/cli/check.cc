@@ -119,6 +119,8 @@ int run_check(const std::string& file, OutputFormat format) {
   // Not fmt::print: it throws when nobody reads.
   if (format == OutputFormat::json) {
     std::puts(problems_as_json(loaded.list, file).c_str());
+  } else if (loaded.list.empty()) {
+    std::puts((file + ": fine").c_str());
   } else {
     std::fputs(loaded.problems.c_str(), stderr);
   }

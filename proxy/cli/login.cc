@@ -54,6 +54,9 @@ std::vector<const Credential*> chosen(const Settings& settings, const std::strin
     if (name.empty() || credential.name == name) credentials.push_back(&credential);
   }
   if (credentials.empty()) {
+    for (const Credential& credential : settings.credentials) {
+      complain("known is {}\n", credential.name);
+    }
     complain("there is no credential {}{}\n", name.empty() ? "in the file" : "named ", name);
   }
   return credentials;
@@ -160,6 +163,10 @@ void print_outcome(const Outcome& outcome, net::EventLoop& loop) {
 int login_at(const Settings& settings, const Credential& credential, const Upstream& upstream,
              ops::Log& log) {
   say("credential {} at {}\n", credential.name, upstream.origin.to_string());
+  if (!credential.scheme->logs_in) {
+    say("  outcome       nothing to try: {} is sent as it is\n", credential.scheme->name);
+    return 0;
+  }
   net::Resolver resolver;
   net::LibeventLoop loop;
   net::SocketDialer dialer(loop, resolver);
@@ -185,7 +192,6 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
   loop.run();
   print_outcome(outcome, loop);
   if (!outcome.update.credential) return failure;
-  if (!credential.scheme->logs_in) return 0;
   return check_session(loop, **check_transport, credential, *outcome.update.credential) ? 0
                                                                                         : failure;
 }

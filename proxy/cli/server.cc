@@ -29,6 +29,16 @@ std::string socket_key(const settings::Listener& listener) {
   return tcp != nullptr && tcp->port == 0 ? address + " " + listener.name : address;
 }
 
+// For the log: "14:7 unknown key ...; 20:3 ...". `check` shows the lines too.
+std::string in_one_line(const std::vector<settings::Problem>& problems) {
+  std::string line;
+  for (const settings::Problem& problem : problems) {
+    line += fmt::format("{}{}:{} {}", line.empty() ? "" : "; ", problem.place.line,
+                        problem.place.column, problem.message);
+  }
+  return line;
+}
+
 }  // namespace
 
 Server::Server(const CommandLine& line, std::shared_ptr<const Settings> settings,
@@ -175,9 +185,9 @@ void Server::reload() {
     return;
   }
   const LoadedSettings loaded = load_checked_settings(line_.file);
-  const Result<void> outcome = loaded.settings
-                                   ? try_reload(loaded.settings)
-                                   : base::fail(base::ErrorKind::configuration, loaded.problems);
+  const Result<void> outcome =
+      loaded.settings ? try_reload(loaded.settings)
+                      : base::fail(base::ErrorKind::configuration, in_one_line(loaded.list));
   if (outcome) return;
   note_reload(false);
   log_->write(LogLevel::error, "reload refused, the former configuration stays",

@@ -13,6 +13,13 @@ namespace {
 // One TLS record; small parts (a head, a chunk line, a body) are gathered into one.
 constexpr std::size_t record_size = 16 * 1024;
 
+bool is_unknown_issuer(long verdict) {
+  return verdict == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+         verdict == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+         verdict == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+         verdict == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
+}
+
 }  // namespace
 
 TlsStream::TlsStream(LibeventLoop& loop, FileDescriptor socket, SslHandle ssl,
@@ -57,6 +64,7 @@ base::Error TlsStream::handshake_error(int code) const {
   std::string reason;
   if (verdict != X509_V_OK) {
     reason = X509_verify_cert_error_string(verdict);
+    if (is_unknown_issuer(verdict)) reason += ", is it a private authority? See tls.ca";
   } else if (const char* text = ERR_reason_error_string(ERR_peek_error()); text != nullptr) {
     reason = text;
   } else {

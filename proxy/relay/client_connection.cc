@@ -240,7 +240,13 @@ void ClientConnection::on_drained() {
   resume_request();
 }
 
-void ClientConnection::on_failed(const Error&) { on_client_closed(); }
+void ClientConnection::on_failed(const Error& error) {
+  if (error.kind == ErrorKind::upstream_tls) {
+    context_.log().write(ops::LogLevel::info, "no TLS with a client",
+                         {{"client", peer_}, {"detail", error.detail}});
+  }
+  on_client_closed();
+}
 
 void ClientConnection::on_client_closed() {
   is_broken_ = true;

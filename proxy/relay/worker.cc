@@ -150,6 +150,7 @@ void Worker::on_accepted(std::size_t listener, net::FileDescriptor socket, std::
   const auto& tls = config_->listener_tls[listener];
   if (is_full()) {
     metrics_.count_refused(base::ErrorKind::overloaded);
+    warn_of_overload();
     if (tls) return;
     const ProblemAnswer answer = make_problem_answer(
         {base::ErrorKind::overloaded, "limits.connections is reached"}, next_request_id());
@@ -169,6 +170,13 @@ void Worker::on_accepted(std::size_t listener, net::FileDescriptor socket, std::
   auto client = std::make_unique<ClientConnection>(*this, *this, std::move(stream), listener,
                                                    std::move(peer));
   clients_.emplace(client.get(), std::move(client));
+}
+
+// Once a second at most: the log is no help in a flood.
+void Worker::warn_of_overload() {
+  if (overload_warned_ && loop_.now() - *overload_warned_ < std::chrono::seconds(1)) return;
+  overload_warned_ = loop_.now();
+  log_.write(ops::LogLevel::warning, "limits.connections is reached: refusing clients");
 }
 
 void Worker::on_client_done(ClientConnection& client) {

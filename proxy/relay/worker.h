@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -73,6 +74,7 @@ class Worker final : public Context, public ClientOwner {
   void sweep_pools();
   void on_accepted(std::size_t listener, net::FileDescriptor socket, std::string peer);
   bool is_full() const;
+  void warn_of_overload();
 
   const Share share_;
   net::LibeventLoop loop_;
@@ -89,6 +91,7 @@ class Worker final : public Context, public ClientOwner {
   std::unique_ptr<net::Timer> sweep_timer_;
   std::uint64_t id_key_ = 0;
   std::uint64_t id_count_ = 0;
+  std::optional<net::Time> overload_warned_;
   bool is_draining_ = false;
   std::function<void()> on_drained_;
   std::thread thread_;

@@ -29,7 +29,7 @@ class Commands(SystemTest):
     def good(self, **changes):
         return self.config("http://127.0.0.1:1", **changes)
 
-    def test_check_is_silent_and_0_on_a_good_file(self):
+    def test_check_says_that_a_good_file_is_fine(self):
         path = self.write(self.good())
         for arguments in (("check", "-c", path), ("-t", "-c", path)):
             done = run(*arguments)

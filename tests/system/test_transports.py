@@ -17,7 +17,8 @@ def has_ipv6():
         return False
 
 
-UNKNOWN = "unable to get local issuer certificate"
+UNKNOWN = ("unable to get local issuer certificate, "
+           "is it a private authority? See tls.ca")
 
 
 class UpstreamTls(SystemTest):
