@@ -109,6 +109,7 @@ std::size_t TlsStream::send_now(std::span<const std::string_view> parts) {
   std::size_t taken = 0;
   std::size_t gathered = 0;
   for (std::string_view part : parts) {
+    if (part.empty()) continue;  // its pointer may be null
     if (gathered + part.size() <= record_size) {
       std::memcpy(record.data() + gathered, part.data(), part.size());
       gathered += part.size();
