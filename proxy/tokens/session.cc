@@ -201,6 +201,7 @@ void Session::send(const auth::LoginRequest& request) {
     if (!begun) return fail(std::move(begun.error()));
     attempt_ = std::move(*begun);
   }
+  sent_at_ = tools_.loop.now();
   exchange_ =
       transport_->send(request, settings_.login_timeout, [this](Result<LoginAnswer> answer) {
         tools_.loop.destroy_later(std::move(exchange_));
@@ -212,7 +213,9 @@ void Session::on_answer(Result<LoginAnswer> answer) {
   if (!answer) return fail(std::move(answer.error()));
   const auth::LoginResponse response{answer->status, &answer->fields, answer->body,
                                      answer->received_at};
-  take_step(scheme_->on_response(response, tools_.loop.now()));
+  // The session began after that and before the answer came: so it never lasts longer here than
+  // there.
+  take_step(scheme_->on_response(response, sent_at_));
 }
 
 void Session::succeed(auth::Credential credential) {

@@ -128,6 +128,7 @@ class Session {
   std::unique_ptr<auth::Scheme> scheme_;
   base::Secret login_secret_;  // the one whose rejection counts
   std::string attempt_;        // its entry in the ledger
+  base::Time sent_at_{};
   std::unique_ptr<LoginTransport::Exchange> exchange_;
   std::unique_ptr<LoginTransport::Exchange> check_;
   std::unique_ptr<net::Timer> hold_timer_;
