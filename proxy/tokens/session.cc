@@ -82,12 +82,49 @@ void Session::start() {
   if (!has_usable_credential()) begin_login(Urgency::nothing_to_lose);
 }
 
-void Session::retire() {
+void Session::retire(Session* successor) {
   is_retired_ = true;
+  successor_ = successor;
+  followed_generation_ = 0;
   renewal_timer_->stop();
+  if (successor_ != nullptr) retry_timer_->stop();
+}
+
+void Session::follow_successor() {
+  is_following_ = true;
+  const std::uint64_t known = followed_generation_;
+  on_successor(successor_->state_);
+  if (!is_following_) return;
+  if (known != 0 && known == successor_->generation_) {
+    successor_->refused(known);
+  } else {
+    successor_->need();
+  }
+}
+
+void Session::on_successor(const SessionUpdate& update) {
+  if (!is_following_) return;
+  const auto& credential = update.credential;
+  if (credential && credential->generation > followed_generation_ &&
+      !credential->is_expired(tools_.loop.now())) {
+    followed_generation_ = credential->generation;
+    auth::Credential own = *credential;
+    own.generation = ++generation_;
+    state_.credential = std::make_shared<const auth::Credential>(std::move(own));
+    state_.block.reset();
+    state_.acquitted = update.acquitted;
+  } else if (update.block) {
+    state_.block = update.block;
+  } else {
+    return;
+  }
+  is_following_ = false;
+  tools_.publish(state_);
 }
 
 void Session::revive() {
+  successor_ = nullptr;
+  is_following_ = false;
   if (!std::exchange(is_retired_, false) || !state_.credential) return;
   if (settings_.scheme->logs_in) schedule_renewal(tools_.loop.now());
 }
@@ -129,6 +166,7 @@ void Session::acquit(std::uint64_t generation) {
 void Session::begin_login(Urgency urgency) {
   const Time now = tools_.loop.now();
   if (phase_ != Phase::idle) return;
+  if (successor_ != nullptr) return follow_successor();
   if (state_.block && now < state_.block->until) {
     // Who asks does not know yet, or has a clock that is ahead: it is done as soon as it may be.
     retry_timer_->start(std::chrono::ceil<Duration>(state_.block->until - now));

@@ -60,9 +60,16 @@ class Session {
 
   // The first login.
   void start();
-  // A former configuration's: serves who still waits for it, but renews no more. And back.
-  void retire();
+  // A former configuration's: serves who still waits for it, but renews no more. And back. Where
+  // `successor`, of the same account at the same server, is given, its credential takes the place
+  // of further logins: each would end the successor's session on a server of one session for each
+  // account. It must outlive this, or be replaced by another call.
+  void retire(Session* successor);
   void revive();
+  // What `successor` has published.
+  void on_successor(const SessionUpdate& update);
+  // Of which account, where.
+  ops::LoginAccount account() const;
   void need();
   void used(std::uint64_t generation);
   void refused(std::uint64_t generation);
@@ -104,7 +111,7 @@ class Session {
   bool is_stopped() const;
   std::vector<std::uint64_t> secret_stamps() const;
   void count(std::string_view result);
-  ops::LoginAccount account() const;
+  void follow_successor();
   double jitter() { return tools_.random() / 4294967296.0; }
 
   SessionTools tools_;
@@ -121,6 +128,9 @@ class Session {
   bool renewal_is_due_ = false;
   bool was_ready_ = false;
   bool is_retired_ = false;
+  Session* successor_ = nullptr;
+  std::uint64_t followed_generation_ = 0;          // of the successor's credential in use here
+  bool is_following_ = false;                      // waits for a newer one
   std::vector<std::uint64_t> seen_secret_stamps_;  // of those the last login used
   std::uint64_t seen_record_stamp_ = 0;
   std::optional<base::Time> last_check_;

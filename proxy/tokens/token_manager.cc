@@ -43,13 +43,35 @@ void TokenManager::add_worker(net::EventLoop& loop, TokenView& view) {
 
 SessionTools TokenManager::tools_for(SessionId id, const std::string& settings_file) {
   SessionTools tools = make_session_tools(loop_, ledger_, log_, metrics_, settings_file);
-  tools.publish = [this, id](const SessionUpdate& update) {
-    for (const WorkerLink& worker : workers_) {
-      worker.loop->post([view = worker.view, id, update] { view->update(id, update); });
-    }
-    return static_cast<int>(workers_.size());
-  };
+  tools.publish = [this, id](const SessionUpdate& update) { return publish(id, update); };
   return tools;
+}
+
+int TokenManager::publish(SessionId id, const SessionUpdate& update) {
+  for (const WorkerLink& worker : workers_) {
+    worker.loop->post([view = worker.view, id, update] { view->update(id, update); });
+  }
+  const auto own = sessions_.find(id);
+  for (auto& [other, entry] : sessions_) {
+    if (own == sessions_.end() || !entry.former_since) continue;
+    if (successor_of(entry) == own->second.session.get()) entry.session->on_successor(update);
+  }
+  return static_cast<int>(workers_.size());
+}
+
+bool TokenManager::Key::has_same_server(const Key& other) const {
+  return origin == other.origin && connect == other.connect && tls == other.tls && ca == other.ca;
+}
+
+Session* TokenManager::successor_of(const Entry& former) const {
+  for (const auto& [id, entry] : sessions_) {
+    if (entry.is_started && !entry.former_since && entry.key.has_same_server(former.key) &&
+        entry.key.credential.scheme == former.key.credential.scheme &&
+        entry.session->account() == former.session->account()) {
+      return entry.session.get();
+    }
+  }
+  return nullptr;
 }
 
 base::Result<SessionId> TokenManager::session_for(const settings::Settings& settings,
@@ -107,9 +129,11 @@ void TokenManager::commit() {
       entry.former_since.reset();
       if (!std::exchange(entry.is_started, true)) entry.session->start();
     } else if (!entry.former_since) {
-      entry.session->retire();
       entry.former_since = loop_.now();
     }
+  }
+  for (auto& [id, entry] : sessions_) {
+    if (entry.former_since) entry.session->retire(successor_of(entry));
   }
 }
 

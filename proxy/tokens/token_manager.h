@@ -64,6 +64,8 @@ class TokenManager final : public SessionReports {
     std::string ca;  // the text: its file may change between two reloads
     std::string settings_file;
     friend bool operator==(const Key&, const Key&) = default;
+    // The same server, reached and trusted in the same way.
+    bool has_same_server(const Key& other) const;
   };
   struct Entry {
     Key key;
@@ -76,6 +78,9 @@ class TokenManager final : public SessionReports {
   base::Result<SessionId> session_for(const settings::Settings& settings,
                                       const settings::Upstream& upstream);
   SessionTools tools_for(SessionId id, const std::string& settings_file);
+  // The session that the present configuration has for a former one's account; null: none.
+  Session* successor_of(const Entry& former) const;
+  int publish(SessionId id, const SessionUpdate& update);
   void end_former_sessions();
   void in_session(SessionId id, std::function<void(Session&)> work);
 

@@ -41,6 +41,28 @@ class SessionTest(SystemTest):
         return eventually(lines)
 
 
+class FormerSession(SessionTest):
+    def test_a_request_begun_before_a_reload_is_replayed_with_the_new_session(self):
+        upstream = {"pool": {"max_connections": 1}}
+        self.start(upstream=upstream)
+        self.proxy.wait_ready()
+        first = in_background(self.proxy.get, "/slow?ms=1000")
+        eventually(lambda: self.simulator.requests())
+        # Has the old session, and waits for the connection.
+        second = in_background(self.proxy.get, "/echoauth")
+        eventually(lambda: self.proxy.metric("vsaproxy_connections", side="client",
+                                             state="active") == 2)
+        since = self.proxy.log_mark()
+        self.proxy.write_config(self.config(
+            self.simulator.url, auth=self.credential(max_age="21m"), upstream=upstream))
+        self.proxy.reload()
+        self.proxy.wait_for_log("configuration reloaded", since=since)
+        eventually(lambda: self.logins == 2)
+        self.assertEqual([first.result().status, second.result().status], [200, 200])
+        self.check_ok()
+        self.assertEqual((self.logins, self.refused()), (2, 1))
+
+
 class Login(SessionTest):
     def test_the_login_comes_at_the_start_and_serves_all(self):
         self.start()
