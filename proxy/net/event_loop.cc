@@ -17,7 +17,9 @@ timeval to_timeval(Duration delay) {
 class LibeventTimer final : public Timer {
  public:
   LibeventTimer(event_base* base, std::function<void()> on_expired)
-      : on_expired_(std::move(on_expired)), event_(event_new(base, -1, 0, &expired, this)) {}
+      : on_expired_(std::move(on_expired)) {
+    event_.assign(base, -1, 0, &expired, this);
+  }
 
   void start(Duration delay) override {
     const timeval wait = to_timeval(delay);
@@ -31,7 +33,7 @@ class LibeventTimer final : public Timer {
   }
 
   std::function<void()> on_expired_;
-  EventHandle event_;
+  Event event_;
 };
 
 EventBaseHandle make_base() {
@@ -109,8 +111,8 @@ void LibeventLoop::run() {
 // Destructors may bury more.
 void LibeventLoop::empty_grave() {
   while (!grave_.empty()) {
-    std::vector<Buried> dead;
-    dead.swap(grave_);
+    dead_.swap(grave_);
+    dead_.clear();
   }
 }
 

@@ -36,11 +36,12 @@ class EventLoop {
   // Runs the function in this loop's thread, in the order of posting. Any thread.
   virtual void post(std::function<void()> work) = 0;
 
-  // Destroys the object when the current turn is over.
-  template <class T>
-  void destroy_later(std::unique_ptr<T> object) {
-    if (object)
-      bury(Buried(object.release(), [](void* dead) { std::unique_ptr<T>(static_cast<T*>(dead)); }));
+  // Destroys the object when the current turn is over. Its deleter must have no state.
+  template <class T, class Deleter>
+  void destroy_later(std::unique_ptr<T, Deleter> object) {
+    if (!object) return;
+    bury(Buried(object.release(),
+                [](void* dead) { std::unique_ptr<T, Deleter>(static_cast<T*>(dead)); }));
   }
 
  protected:
@@ -81,6 +82,7 @@ class LibeventLoop final : public EventLoop {
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;  // guarded by mutex_
   std::vector<Buried> grave_;
+  std::vector<Buried> dead_;  // being destroyed; its memory is used again
   std::vector<std::unique_ptr<std::function<void()>>> signal_callbacks_;
   Time now_{};
   bool now_is_known_ = false;

@@ -3,6 +3,7 @@
 // handle.
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <event2/http.h>
 #include <openssl/ssl.h>
 #include <unistd.h>
@@ -29,6 +30,27 @@ using SslSessionHandle = std::unique_ptr<SSL_SESSION, HandleDeleter<SSL_SESSION_
 using X509Handle = std::unique_ptr<X509, HandleDeleter<X509_free>>;
 using PrivateKeyHandle = std::unique_ptr<EVP_PKEY, HandleDeleter<EVP_PKEY_free>>;
 using BioHandle = std::unique_ptr<BIO, HandleDeleter<BIO_free_all>>;
+
+// A libevent event within the object that it calls back: no memory of its own.
+class Event {
+ public:
+  Event() = default;
+  ~Event() {
+    if (event_initialized(&event_) != 0) event_del(&event_);
+  }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  void assign(event_base* base, evutil_socket_t fd, short what, event_callback_fn callback,
+              void* owner) {
+    event_assign(&event_, base, fd, what, callback, owner);
+  }
+  event* get() { return &event_; }
+  const event* get() const { return &event_; }
+
+ private:
+  event event_{};
+};
 
 class FileDescriptor {
  public:

@@ -22,12 +22,12 @@ SocketStream::SocketStream(LibeventLoop& loop, FileDescriptor socket) : socket_(
   const int on = 1;
   // Fails harmlessly on Unix sockets.
   setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  read_event_.reset(event_new(
+  read_event_.assign(
       loop.base(), socket_.get(), EV_READ | EV_PERSIST,
       [](evutil_socket_t, short, void* self) noexcept {
         static_cast<SocketStream*>(self)->on_read_event();
       },
-      this));
+      this);
   event_add(read_event_.get(), nullptr);
 }
 
@@ -60,14 +60,15 @@ void SocketStream::keep(std::span<const std::string_view> parts, std::size_t tak
 
 void SocketStream::want_write_event() {
   if (!write_event_) {
-    write_event_.reset(event_new(
+    write_event_ = std::make_unique<Event>();
+    write_event_->assign(
         event_get_base(read_event_.get()), socket_.get(), EV_WRITE,
         [](evutil_socket_t, short, void* self) noexcept {
           static_cast<SocketStream*>(self)->on_write_event();
         },
-        this));
+        this);
   }
-  event_add(write_event_.get(), nullptr);
+  event_add(write_event_->get(), nullptr);
 }
 
 std::size_t SocketStream::send_now(std::span<const std::string_view> parts) {

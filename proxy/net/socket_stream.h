@@ -38,8 +38,8 @@ class SocketStream : public Stream {
   void keep(std::span<const std::string_view> parts, std::size_t taken);
 
   FileDescriptor socket_;
-  EventHandle read_event_;
-  EventHandle write_event_;  // made when first needed
+  Event read_event_;
+  std::unique_ptr<Event> write_event_;  // made when first needed
   StreamHandler* handler_ = nullptr;
   std::string unsent_;
   std::size_t sent_ = 0;  // of unsent_

@@ -179,8 +179,10 @@ void Log::write(LogLevel level, std::string_view message, std::initializer_list<
   state_->enqueue(line);
 }
 
+bool Log::wants_access() const { return state_->access.load(std::memory_order_relaxed); }
+
 void Log::access(const AccessRecord& record) {
-  if (!state_->access.load(std::memory_order_relaxed)) return;
+  if (!wants_access()) return;
   // Kept by each thread: an access line allocates nothing once it has grown.
   thread_local std::string line;
   line.clear();

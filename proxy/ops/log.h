@@ -59,6 +59,8 @@ class Log {
 
   // `message` is a fixed sentence; what varies goes into fields. Control bytes are escaped.
   void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+  // False if access() would do nothing.
+  bool wants_access() const;
   void access(const AccessRecord& record);
   // Takes new level, format and query choice at once, a new output after opening it; the old one
   // stays in use if that fails.

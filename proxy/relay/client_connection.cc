@@ -37,7 +37,7 @@ ClientConnection::ClientConnection(Context& context, ClientOwner& owner,
       listener_(listener),
       peer_(std::move(peer)),
       is_tls_(config_->listener_tls[listener] != nullptr),
-      deadline_(context.loop(), [this] { on_deadline(); }) {
+      deadline_(Deadline::calling<&ClientConnection::on_deadline>(context.deadlines(), *this)) {
   stream_->set_handler(this);
   context_.metrics().clients_idle().add(1);
   idle_since_ = context_.loop().now();
@@ -97,6 +97,7 @@ void ClientConnection::process(std::string_view& input) {
     step(*event);
   }
   is_processing_ = false;
+  if (exchange_) exchange_->on_request_pause();
   if (context_.is_draining() && phase_ == Phase::idle && input.empty()) close_in_order();
 }
 
@@ -145,7 +146,7 @@ void ClientConnection::begin_exchange() {
   deadline_.clear();
   count_as(Activity::active);
   adopt_config();
-  exchange_ = std::make_unique<Exchange>(context_, *this, config_, listener_);
+  exchange_ = context_.exchanges().make(context_, *this, *config_, listener_);
   exchange_->begin();
 }
 
@@ -201,8 +202,8 @@ void ClientConnection::on_bad_request(const Error& error) {
 
 // A head that could not be read, or did not come in time.
 void ClientConnection::answer_without_exchange(const Error& error) {
-  const std::string id = context_.next_request_id();
-  const ProblemAnswer answer = make_problem_answer(error, id);
+  const RequestId id = context_.next_request_id();
+  const ProblemAnswer answer = make_problem_answer(error, id.text());
   codec_->close_after_answer();
   std::string bytes;
   codec_->encode_head(answer.head, bytes);
@@ -211,10 +212,10 @@ void ClientConnection::answer_without_exchange(const Error& error) {
   write({&part, 1});
   const std::string& listener = config_->settings->listeners[listener_].name;
   context_.metrics().count_refused(error.kind);
-  context_.metrics().count_request(listener, "", answer.head.status, {});
+  context_.counters(*config_).count_request(listener_, std::nullopt, answer.head.status, {});
   ops::AccessRecord record;
   record.at = context_.wall_now();
-  record.id = id;
+  record.id = id.text();
   record.listener = listener;
   record.client = peer_;
   record.status = answer.head.status;

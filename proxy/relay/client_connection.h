@@ -11,10 +11,9 @@
 #include "proxy/net/stream.h"
 #include "proxy/relay/context.h"
 #include "proxy/relay/deadline.h"
+#include "proxy/relay/exchange_store.h"
 
 namespace vsaproxy::relay {
-
-class Exchange;
 
 class ClientOwner {
  public:
@@ -37,6 +36,10 @@ class ClientConnection final : private net::StreamHandler {
   // Closes at once; an answer under way is cut.
   void abort();
 
+  // Where the owner keeps it.
+  void set_place(std::size_t place) { place_ = place; }
+  std::size_t place() const { return place_; }
+
   // For the exchange.
   http::ServerCodec& codec() { return *codec_; }
   const std::string& peer() const { return peer_; }
@@ -44,6 +47,8 @@ class ClientConnection final : private net::StreamHandler {
   // False if the client is gone; the exchange hears of it through cancel().
   void write(std::span<const std::string_view> parts);
   std::size_t unsent() const { return stream_->unsent(); }
+  // Input is being taken: the exchange hears when there is no more (on_request_pause).
+  bool is_processing() const { return is_processing_; }
   // The exchange wants the body again.
   void resume_request();
   // The rest of the request, if any, is short enough to be read and dropped.
@@ -82,6 +87,7 @@ class ClientConnection final : private net::StreamHandler {
   std::unique_ptr<net::Stream> stream_;
   RelayConfigPtr config_;
   std::size_t listener_;
+  std::size_t place_ = 0;
   const std::string peer_;
   std::unique_ptr<http::H1ServerCodec> codec_;  // null while idle for some time
   Phase phase_ = Phase::idle;
@@ -94,7 +100,7 @@ class ClientConnection final : private net::StreamHandler {
   Activity activity_ = Activity::idle;
   base::Time idle_since_{};
   std::size_t last_unsent_ = 0;
-  std::unique_ptr<Exchange> exchange_;
+  ExchangePtr exchange_;
   Deadline deadline_;
 };
 

@@ -1,16 +1,15 @@
 #pragma once
 // What a worker lends to its connections and exchanges. One thread.
 
-#include <cstdint>
-#include <functional>
 #include <span>
-#include <string>
 
 #include "proxy/base/clock.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/ops/log.h"
+#include "proxy/relay/deadline.h"
 #include "proxy/relay/relay_config.h"
 #include "proxy/relay/relay_metrics.h"
+#include "proxy/relay/request_id.h"
 #include "proxy/relay/upstream_pool.h"
 #include "proxy/tokens/token_view.h"
 
@@ -19,13 +18,19 @@ namespace vsaproxy::relay {
 // Bytes kept for a slow receiver: above this its sender is paused, until they are all sent.
 constexpr std::size_t high_water = 128 * 1024;
 
+class ExchangeStore;
+
 class Context {
  public:
   virtual ~Context() = default;
   virtual net::EventLoop& loop() = 0;
+  virtual DeadlineQueue& deadlines() = 0;
+  virtual ExchangeStore& exchanges() = 0;
   virtual tokens::TokenView& tokens() = 0;
   virtual ops::Log& log() = 0;
   virtual RelayMetrics& metrics() = 0;
+  // For the requests of that configuration; as long as somebody holds it.
+  virtual RequestCounters& counters(const RelayConfig& config) = 0;
   // The configuration for new exchanges.
   virtual const RelayConfigPtr& config() = 0;
   // The pool for an upstream of that configuration; lives until it is retired and unused.
@@ -33,7 +38,7 @@ class Context {
   // Read buffer, shared by all connections of the worker: its content is gone with the next read.
   virtual std::span<char> scratch() = 0;
   // New text for each exchange, unique in this process and hard to guess.
-  virtual std::string next_request_id() = 0;
+  virtual RequestId next_request_id() = 0;
   virtual base::WallTime wall_now() = 0;
   // The worker stops: connections close after the answer under way.
   virtual bool is_draining() = 0;

@@ -29,16 +29,16 @@ bool is_idempotent(std::string_view method) {
 
 }  // namespace
 
-Exchange::Exchange(Context& context, ClientConnection& client, RelayConfigPtr config,
-                   std::size_t listener)
+Exchange::Exchange(Context& context, ClientConnection& client, const RelayConfig& config,
+                   std::size_t listener, ExchangeBuffers& buffers)
     : context_(context),
       client_(client),
-      config_(std::move(config)),
+      config_(config),
       listener_(listener),
+      buffers_(buffers),
       id_(context.next_request_id()),
-      deadline_(context.loop(), [this] { on_deadline(); }),
-      hold_deadline_(context.loop(), [this] { stop_holding(); }),
-      began_wall_(context.wall_now()),
+      deadline_(Deadline::calling<&Exchange::on_deadline>(context.deadlines(), *this)),
+      hold_deadline_(Deadline::calling<&Exchange::stop_holding>(context.deadlines(), *this)),
       began_(context.loop().now()) {}
 
 Exchange::~Exchange() {
@@ -48,10 +48,10 @@ Exchange::~Exchange() {
 http::RequestHead& Exchange::request() { return client_.codec().head(); }
 
 void Exchange::begin() {
-  auto planned = plan_request(*config_, listener_, request(), plan_);
+  auto planned = plan_request(config_, listener_, request(), buffers_.plan);
   if (!planned) return answer_with(planned.error());
   is_planned_ = true;
-  session_ = config_->sessions[plan_.upstream];
+  session_ = config_.sessions[buffers_.plan.upstream];
   if (!client_.codec().expects_continue()) invited_body_ = true;
   prepare_request();
   seek_credential();
@@ -67,7 +67,7 @@ void Exchange::prepare_request() {
   if (credential != nullptr && credential->scheme->session_lost != nullptr) {
     http::cut_accept_encoding(head.fields);
   }
-  head.target = plan_.target;
+  head.target = buffers_.plan.target;
 }
 
 bool Exchange::method_is_replayable() const {
@@ -140,7 +140,7 @@ void Exchange::use_credential(tokens::CredentialPtr credential) {
 
 void Exchange::seek_connection(UpstreamPool::Freshness freshness) {
   enter(State::awaiting_connection);
-  UpstreamPool& pool = context_.pool(*config_, plan_.upstream);
+  UpstreamPool& pool = context_.pool(config_, buffers_.plan.upstream);
   if (freshness == UpstreamPool::Freshness::any) {
     if (ConnectionPtr idle = pool.take_idle()) return use_connection(std::move(idle));
   }
@@ -178,29 +178,27 @@ void Exchange::send_request() {
   if (asks_first) head.fields.set("Expect", "100-continue");
   // The last edit before the bytes leave.
   if (credential_) credential_->apply(head.fields);
-  std::string bytes;
-  connection_->codec().encode_head(head, bytes);
+  connection_->codec().encode_head(head, buffers_.to_upstream);
   sent_at_ = context_.loop().now();
   if (asks_first) {
     enter(State::awaiting_continue);
-    write_upstream(bytes);
+    flush_to_upstream();
     deadline_.set(continue_patience);
     return;
   }
-  send_held_body(bytes);
+  send_held_body();
 }
 
-// Behind what is in `bytes`: at most a head.
-void Exchange::send_held_body(std::string& bytes) {
+void Exchange::send_held_body() {
   enter(State::awaiting_answer);
-  if (!held_body_.empty()) {
-    for (const std::string_view part : connection_->codec().encode_data(held_body_)) {
-      bytes.append(part);
-    }
+  if (request_ended_) {
+    connection_->codec().encode_end(&client_.codec().trailers(), buffers_.tail_to_upstream);
   }
-  if (request_ended_) connection_->codec().encode_end(&client_.codec().trailers(), bytes);
-  write_upstream(bytes);
-  limit_held_body();
+  // What the client has sent along with the head leaves together with it.
+  if (!buffers_.held_body.empty() || !client_.is_processing()) {
+    flush_to_upstream(buffers_.held_body);
+  }
+  keep_sent_body({});
   await_answer();
   invite_body();
 }
@@ -210,22 +208,39 @@ void Exchange::on_continue() {
   if (session_ && !request_ended_ && !unreplayable_use_) {
     unreplayable_use_ = context_.tokens().begin_unreplayable(*session_);
   }
-  std::string bytes;
-  send_held_body(bytes);
+  send_held_body();
 }
 
-// Wipes the text: it may hold the credential.
-void Exchange::write_upstream(std::string& bytes) {
-  const std::string_view part = bytes;
-  if (!bytes.empty()) connection_->write({&part, 1});
-  base::wipe(bytes);
+// Wipes the head: it may hold the credential.
+void Exchange::flush_to_upstream(std::string_view data) {
+  std::string& head = buffers_.to_upstream;
+  std::string& tail = buffers_.tail_to_upstream;
+  if (!connection_ || (head.empty() && data.empty() && tail.empty())) return;
+  const http::EncodedData body = connection_->codec().encode_data(data);
+  const std::array<std::string_view, 5> parts = {head, body[0], body[1], body[2], tail};
+  connection_->write(parts);
+  base::wipe(head);
+  tail.clear();
+}
+
+// A refusal of the session, or the end of a reused connection, may ask for it once more.
+bool Exchange::must_keep_sent_body() const {
+  const auto* credential = credential_settings();
+  const bool logs_in = credential != nullptr && credential->scheme->logs_in;
+  return (logs_in && method_is_replayable()) ||
+         (connection_was_reused_ && is_idempotent(client_.codec().head().method));
 }
 
 // Sent bytes are kept for a replay only, and more than replay.max_body of them not at all.
-void Exchange::limit_held_body() {
-  if (held_body_.size() <= upstream().replay.max_body) return;
+void Exchange::keep_sent_body(std::string_view data) {
+  std::string& held = buffers_.held_body;
+  if (!held_is_complete_ || (held.empty() && data.empty())) return;
+  if (must_keep_sent_body() && held.size() + data.size() <= upstream().replay.max_body) {
+    held.append(data);
+    return;
+  }
   held_is_complete_ = false;
-  std::string().swap(held_body_);
+  std::string().swap(held);
 }
 
 // RFC 9110, 10.1.1: the body has somewhere to go now.
@@ -253,7 +268,7 @@ bool Exchange::wants_request_body() const {
   if (request_ended_ || state_ == State::finished) return false;
   if (is_sending()) return connection_->unsent() < high_water;
   if (state_ == State::relaying_answer) return true;  // nobody wants it: read and dropped
-  return invited_body_ && held_body_.size() < upstream().replay.max_body;
+  return invited_body_ && buffers_.held_body.size() < upstream().replay.max_body;
 }
 
 void Exchange::on_request_data(std::string_view data) {
@@ -264,14 +279,11 @@ void Exchange::on_request_data(std::string_view data) {
     return on_request_failed({ErrorKind::body_too_large, "the body is over limits.request_body"});
   }
   if (!is_sending()) {
-    if (state_ != State::relaying_answer) held_body_.append(data);
+    if (state_ != State::relaying_answer) buffers_.held_body.append(data);
     return;
   }
-  if (held_is_complete_) {
-    held_body_.append(data);
-    limit_held_body();
-  }
-  connection_->write(connection_->codec().encode_data(data));
+  keep_sent_body(data);
+  flush_to_upstream(data);
   note_progress();
 }
 
@@ -280,9 +292,8 @@ void Exchange::on_request_end() {
   // Of unknown length at first, it turned out to be short enough for a replay.
   if (!replayed_ && held_is_complete_ && method_is_replayable()) unreplayable_use_.reset();
   if (!is_sending()) return;
-  std::string bytes;
-  connection_->codec().encode_end(&client_.codec().trailers(), bytes);
-  write_upstream(bytes);
+  connection_->codec().encode_end(&client_.codec().trailers(), buffers_.tail_to_upstream);
+  flush_to_upstream();
   if (state_ == State::awaiting_answer) await_answer();
 }
 
@@ -352,7 +363,7 @@ void Exchange::answer_with(const Error& error) {
   if (connection_) drop_connection();
   error_ = base::reason_text(error.kind);
   context_.metrics().count_refused(error.kind);
-  ProblemAnswer answer = make_problem_answer(error, id_);
+  ProblemAnswer answer = make_problem_answer(error, id_.text());
   http::ServerCodec& codec = client_.codec();
   if (!request_ended_ && !client_.can_discard_rest()) codec.close_after_answer();
   if (context_.is_draining()) codec.close_after_answer();
@@ -380,7 +391,7 @@ void Exchange::cancel() {
 }
 
 void Exchange::give_back_connection() {
-  context_.pool(*config_, plan_.upstream).release(std::move(connection_));
+  context_.pool(config_, buffers_.plan.upstream).release(std::move(connection_));
 }
 
 void Exchange::drop_connection() {
@@ -396,7 +407,7 @@ void Exchange::finish(Ending ending) {
   connection_wait_.reset();
   unreplayable_use_.reset();
   if (connection_) give_back_connection();
-  log_access();
+  note_end();
   if (ending == Ending::complete) {
     client_.on_exchange_complete();
   } else {
@@ -404,42 +415,46 @@ void Exchange::finish(Ending ending) {
   }
 }
 
-void Exchange::log_access() {
-  const base::Time now = context_.loop().now();
-  const auto total = micros(began_, now);
-  const settings::Listener& listener = settings().listeners[listener_];
-  context_.metrics().count_request(listener.name, is_planned_ ? route().name : std::string(),
-                                   status_, total);
+void Exchange::note_end() {
+  const auto total = micros(began_, context_.loop().now());
+  RequestCounters& counters = context_.counters(config_);
+  counters.count_request(listener_, is_planned_ ? std::optional(buffers_.plan.route) : std::nullopt,
+                         status_, total);
   if (is_planned_ && upstream_time_.count() > 0) {
-    context_.metrics().count_upstream(upstream().name, upstream_time_);
+    counters.count_upstream(buffers_.plan.upstream, upstream_time_);
   }
+  if (context_.log().wants_access()) log_access(total);
+}
+
+void Exchange::log_access(std::chrono::microseconds total) {
   const http::RequestHead& head = client_.codec().head();
-  const auto target = is_planned_ ? std::string_view(plan_.target) : head.target;
+  const auto target = is_planned_ ? std::string_view(buffers_.plan.target) : head.target;
   const auto question = target.find('?');
   const bool has_query = question != std::string_view::npos;
-  std::string_view path =
-      is_planned_ ? std::string_view(plan_.path.sent) : target.substr(0, question);
-  context_.log().access(
-      {.at = began_wall_,
-       .id = id_,
-       .listener = listener.name,
-       .client = client_.peer(),
-       .key = {},
-       .method = head.method,
-       .path = path,
-       .query = has_query ? target.substr(question + 1) : std::string_view(),
-       .route = is_planned_ ? std::string_view(route().name) : std::string_view(),
-       .upstream = is_planned_ ? std::string_view(upstream().name) : std::string_view(),
-       .status = status_,
-       .error = error_,
-       .bytes_in = bytes_in_,
-       .bytes_out = bytes_out_,
-       .total = total,
-       .upstream_time = upstream_time_,
-       .login_wait = login_wait_,
-       .replayed = replayed_,
-       .reused = connection_was_reused_,
-       .session = credential_ ? std::string_view(credential_->fingerprint) : std::string_view()});
+  ops::AccessRecord record;
+  record.at = context_.wall_now() - total;
+  record.id = id_.text();
+  record.listener = settings().listeners[listener_].name;
+  record.client = client_.peer();
+  record.method = head.method;
+  record.path =
+      is_planned_ ? std::string_view(buffers_.plan.path.sent) : target.substr(0, question);
+  if (has_query) record.query = target.substr(question + 1);
+  if (is_planned_) {
+    record.route = route().name;
+    record.upstream = upstream().name;
+  }
+  record.status = status_;
+  record.error = error_;
+  record.bytes_in = bytes_in_;
+  record.bytes_out = bytes_out_;
+  record.total = total;
+  record.upstream_time = upstream_time_;
+  record.login_wait = login_wait_;
+  record.replayed = replayed_;
+  record.reused = connection_was_reused_;
+  if (credential_) record.session = credential_->fingerprint;
+  context_.log().access(record);
 }
 
 }  // namespace vsaproxy::relay

@@ -11,8 +11,7 @@
 
 #include "proxy/relay/context.h"
 #include "proxy/relay/deadline.h"
-#include "proxy/relay/request_plan.h"
-#include "proxy/relay/response_hold.h"
+#include "proxy/relay/exchange_buffers.h"
 #include "proxy/relay/upstream_connection.h"
 #include "proxy/relay/upstream_pool.h"
 #include "proxy/tokens/token_view.h"
@@ -25,7 +24,9 @@ class Exchange final : private AnswerHandler,
                        private ConnectionWaiter,
                        private tokens::CredentialWaiter {
  public:
-  Exchange(Context& context, ClientConnection& client, RelayConfigPtr config, std::size_t listener);
+  // `config` must outlive the exchange's end (its finish), `buffers` the exchange.
+  Exchange(Context& context, ClientConnection& client, const RelayConfig& config,
+           std::size_t listener, ExchangeBuffers& buffers);
   ~Exchange() override;
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -35,12 +36,16 @@ class Exchange final : private AnswerHandler,
   bool wants_request_body() const;
   void on_request_data(std::string_view data);
   void on_request_end();
+  // Nothing more of the request has arrived; what was sent must leave now.
+  void on_request_pause() { flush_to_upstream(); }
   // The client's side took everything that was kept for it.
   void on_client_drained();
   // The rest of the request is not acceptable: answers, or cuts an answer under way.
   void on_request_failed(const base::Error& error);
   // The client is gone: nothing more is sent anywhere.
   void cancel();
+
+  ExchangeBuffers& buffers() { return buffers_; }
 
   static constexpr base::Duration continue_patience = std::chrono::seconds(1);
 
@@ -59,11 +64,13 @@ class Exchange final : private AnswerHandler,
   using Clock = std::chrono::steady_clock;
 
   void enter(State next) { state_ = next; }  // the only place that assigns state_
-  const settings::Settings& settings() const { return *config_->settings; }
-  const settings::Route& route() const { return settings().routes[plan_.route]; }
-  const settings::Upstream& upstream() const { return settings().upstreams[plan_.upstream]; }
+  const settings::Settings& settings() const { return *config_.settings; }
+  const settings::Route& route() const { return settings().routes[buffers_.plan.route]; }
+  const settings::Upstream& upstream() const {
+    return settings().upstreams[buffers_.plan.upstream];
+  }
   const settings::Credential* credential_settings() const {
-    return config_->credential_of(upstream());
+    return config_.credential_of(upstream());
   }
   http::RequestHead& request();
 
@@ -77,10 +84,11 @@ class Exchange final : private AnswerHandler,
   void on_connection(base::Result<ConnectionPtr> outcome) override;
   void use_connection(ConnectionPtr connection);
   void send_request();
-  void send_held_body(std::string& bytes);
+  void send_held_body();
   void on_continue();
-  void write_upstream(std::string& bytes);
-  void limit_held_body();
+  void flush_to_upstream(std::string_view data = {});
+  bool must_keep_sent_body() const;
+  void keep_sent_body(std::string_view data);
   void invite_body();
   bool is_sending() const;
   bool method_is_replayable() const;
@@ -120,20 +128,19 @@ class Exchange final : private AnswerHandler,
   void drop_connection();
   enum class Ending { complete, cut };
   void finish(Ending ending);
-  void log_access();
+  void note_end();
+  void log_access(std::chrono::microseconds total);
 
   Context& context_;
   ClientConnection& client_;
-  const RelayConfigPtr config_;
+  const RelayConfig& config_;
   const std::size_t listener_;
-  const std::string id_;
+  ExchangeBuffers& buffers_;
+  const RequestId id_;
   State state_ = State::beginning;
-  RequestPlan plan_;
   bool is_planned_ = false;
 
-  // The request's body as far as it must be kept: for a replay, or until it can be sent.
-  std::string held_body_;
-  bool held_is_complete_ = true;  // held_body_ has every byte received so far
+  bool held_is_complete_ = true;  // held_body has every byte received so far
   bool request_ended_ = false;
   // The answer came before the body was sent: what is missing can't be sent any more, so nothing of
   // the rest is, and the connection is not used again.
@@ -154,27 +161,18 @@ class Exchange final : private AnswerHandler,
   bool connection_was_reused_ = false;
   bool upstream_is_paused_ = false;
 
-  http::ResponseHead answer_;
-  http::ResponseHead watched_head_;  // as received, while is_watching_
-  http::Fields answer_trailers_;     // of a kept answer
-  std::string held_refused_;         // its body
-  ResponseHold hold_;
   bool is_watching_ = false;      // the look goes on while the answer is being sent
   bool answer_is_whole_ = false;  // of a kept answer
   bool answer_is_broken_ = false;
   bool head_is_forwarded_ = false;
-  // Written together: at most a head, a slice of body and a tail.
-  std::string to_client_;
-  std::string_view data_to_client_;
-  std::string tail_to_client_;
+  std::string_view data_to_client_;  // the slice of body that is written with the next flush
 
   std::size_t last_unsent_ = 0;  // when bytes moved last
   Deadline deadline_;
   Deadline hold_deadline_;
 
   // For the access line.
-  base::WallTime began_wall_;
-  base::Time began_;
+  const base::Time began_;
   base::Time wait_began_{};
   base::Time sent_at_{};
   std::chrono::microseconds login_wait_{};
@@ -182,7 +180,7 @@ class Exchange final : private AnswerHandler,
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
   int status_ = 0;
-  std::string error_;
+  std::string_view error_;
 };
 
 }  // namespace vsaproxy::relay

@@ -28,13 +28,13 @@ bool Exchange::is_refused_status(int status) const {
 void Exchange::on_answer_head() {
   upstream_time_ +=
       std::chrono::duration_cast<std::chrono::microseconds>(context_.loop().now() - sent_at_);
-  answer_ = std::move(connection_->codec().head());
+  std::swap(buffers_.answer, connection_->codec().head());
   if (state_ == State::awaiting_continue) upload_is_stopped_ = true;
   note_progress();
-  if (is_refused_status(answer_.status)) return on_session_refused();
+  if (is_refused_status(buffers_.answer.status)) return on_session_refused();
   const auto* credential = credential_settings();
   if (credential != nullptr && credential->scheme->session_lost != nullptr &&
-      ResponseHold::is_worth_a_look(*credential->scheme, answer_)) {
+      ResponseHold::is_worth_a_look(*credential->scheme, buffers_.answer)) {
     enter(State::holding_answer);
     hold_deadline_.set(ResponseHold::patience);
     return;
@@ -71,12 +71,12 @@ void Exchange::on_answer_data(std::string_view data) {
     case State::awaiting_fresh_session:
       return keep_refused_data(data);
     case State::holding_answer:
-      if (hold_.keep(data)) return;
+      if (buffers_.hold.keep(data)) return;
       stop_holding();
       is_watching_ = false;
       return forward_data(data);
     case State::relaying_answer:
-      if (is_watching_ && !hold_.keep(data)) is_watching_ = false;
+      if (is_watching_ && !buffers_.hold.keep(data)) is_watching_ = false;
       return forward_data(data);
     default:
       return;
@@ -85,8 +85,8 @@ void Exchange::on_answer_data(std::string_view data) {
 
 // More than the hold takes stays in the connection, which stops reading.
 void Exchange::keep_refused_data(std::string_view data) {
-  held_refused_.append(data);
-  if (held_refused_.size() >= ResponseHold::max_bytes) {
+  buffers_.held_refused.append(data);
+  if (buffers_.held_refused.size() >= ResponseHold::max_bytes) {
     connection_->set_reading(false);
     upstream_is_paused_ = true;
   }
@@ -97,13 +97,13 @@ void Exchange::on_answer_end() {
   switch (state_) {
     case State::awaiting_fresh_session:
       answer_is_whole_ = true;
-      answer_trailers_ = std::move(connection_->codec().trailers());
+      buffers_.answer_trailers = std::move(connection_->codec().trailers());
       return give_back_connection();
     case State::holding_answer:
       answer_is_whole_ = true;
-      if (hold_.says_session_lost(*credential_settings()->scheme, answer_)) {
-        held_refused_ = hold_.bytes();
-        answer_trailers_ = std::move(connection_->codec().trailers());
+      if (buffers_.hold.says_session_lost(*credential_settings()->scheme, buffers_.answer)) {
+        buffers_.held_refused = buffers_.hold.bytes();
+        buffers_.answer_trailers = std::move(connection_->codec().trailers());
         return on_session_refused();
       }
       stop_holding();
@@ -123,14 +123,14 @@ void Exchange::stop_holding() {
   hold_deadline_.clear();
   is_watching_ = true;
   forward_head();
-  if (!hold_.bytes().empty()) forward_data(hold_.bytes());
+  if (!buffers_.hold.bytes().empty()) forward_data(buffers_.hold.bytes());
   flush_to_client();
 }
 
 void Exchange::finish_watching() {
   if (!std::exchange(is_watching_, false) || replayed_) return;
   // Too late to withdraw it; but the next request need not find out again.
-  if (hold_.says_session_lost(*credential_settings()->scheme, watched_head_)) {
+  if (buffers_.hold.says_session_lost(*credential_settings()->scheme, buffers_.watched_head)) {
     context_.tokens().report_refused(*session_, credential_->generation, tokens::Replayable::no);
   }
 }
@@ -138,9 +138,9 @@ void Exchange::finish_watching() {
 // The login succeeded: the answer that asked for it is not needed any more.
 void Exchange::drop_refused_answer() {
   if (connection_) give_back_connection();
-  answer_ = http::ResponseHead();
-  held_refused_.clear();
-  hold_.clear();
+  buffers_.answer = http::ResponseHead();
+  buffers_.held_refused.clear();
+  buffers_.hold.clear();
   answer_is_whole_ = false;
   answer_is_broken_ = false;
   upstream_is_paused_ = false;
@@ -148,8 +148,8 @@ void Exchange::drop_refused_answer() {
 
 // It did not, or was not possible: the client gets the upstream's own answer.
 void Exchange::forward_kept_answer() {
-  const std::string kept = std::move(held_refused_);
-  held_refused_.clear();
+  const std::string kept = std::move(buffers_.held_refused);
+  buffers_.held_refused.clear();
   if (answer_is_broken_) {
     return answer_with({ErrorKind::upstream_closed, "the upstream closed within its answer"});
   }
@@ -167,7 +167,7 @@ void Exchange::forward_kept_answer() {
 
 void Exchange::forward_head() {
   enter(State::relaying_answer);
-  if (replayed_ && !is_refused_status(answer_.status)) {
+  if (replayed_ && !is_refused_status(buffers_.answer.status)) {
     note_replay_outcome(RelayMetrics::ReplayResult::accepted);
   }
   // The session was good enough for this request: a login may end it now.
@@ -176,53 +176,59 @@ void Exchange::forward_head() {
   const auto treatment = [](bool pass) {
     return pass ? http::Treatment::pass : http::Treatment::strip;
   };
-  if (is_watching_) watched_head_ = answer_.clone();
-  http::prepare_response_fields(answer_, {.cookies = treatment(rules.pass_cookies),
-                                          .cors = treatment(rules.pass_cors),
-                                          .authenticate = treatment(!session_.has_value())});
-  const std::string_view prefix = plan_.is_forward ? std::string_view() : rules.strip_prefix;
-  http::rewrite_location(answer_.fields, {.upstream = upstream().origin,
-                                          .client_scheme = client_.scheme(),
-                                          .client_authority = plan_.client_authority,
-                                          .strip_prefix = prefix});
-  if (rules.pass_cookies) http::rewrite_cookie_paths(answer_.fields, prefix);
+  if (is_watching_) buffers_.watched_head = buffers_.answer.clone();
+  http::prepare_response_fields(buffers_.answer,
+                                {.cookies = treatment(rules.pass_cookies),
+                                 .cors = treatment(rules.pass_cors),
+                                 .authenticate = treatment(!session_.has_value())});
+  const std::string_view prefix =
+      buffers_.plan.is_forward ? std::string_view() : rules.strip_prefix;
+  http::rewrite_location(buffers_.answer.fields,
+                         {.upstream = upstream().origin,
+                          .client_scheme = client_.scheme(),
+                          .client_authority = buffers_.plan.client_authority,
+                          .strip_prefix = prefix});
+  if (rules.pass_cookies) http::rewrite_cookie_paths(buffers_.answer.fields, prefix);
   http::ServerCodec& codec = client_.codec();
   if (context_.is_draining()) codec.close_after_answer();
   if (!request_ended_ && !client_.can_discard_rest()) codec.close_after_answer();
-  status_ = answer_.status;
-  codec.encode_head(answer_, to_client_);
+  status_ = buffers_.answer.status;
+  codec.encode_head(buffers_.answer, buffers_.to_client);
   head_is_forwarded_ = true;
 }
 
 // The slice is written by the next flush, which comes before its bytes go.
 void Exchange::forward_data(std::string_view data) {
-  if (!data_to_client_.empty() || !tail_to_client_.empty()) flush_to_client();
+  if (!data_to_client_.empty() || !buffers_.tail_to_client.empty()) flush_to_client();
   if (state_ == State::finished) return;
   const http::EncodedData parts = client_.codec().encode_data(data);
-  to_client_.append(parts[0]);
+  buffers_.to_client.append(parts[0]);
   data_to_client_ = parts[1];
-  tail_to_client_.assign(parts[2]);
+  buffers_.tail_to_client.assign(parts[2]);
   bytes_out_ += data.size();
   context_.metrics().bytes_out().add(data.size());
 }
 
 void Exchange::forward_end() {
   finish_watching();
-  const bool kept = !connection_ || !answer_trailers_.all().empty();
-  const http::Fields* trailers = kept ? &answer_trailers_ : &connection_->codec().trailers();
-  client_.codec().encode_end(trailers, tail_to_client_);
+  const bool kept = !connection_ || !buffers_.answer_trailers.all().empty();
+  const http::Fields* trailers =
+      kept ? &buffers_.answer_trailers : &connection_->codec().trailers();
+  client_.codec().encode_end(trailers, buffers_.tail_to_client);
   flush_to_client();
   if (state_ == State::finished) return;
   finish(Ending::complete);
 }
 
 void Exchange::flush_to_client() {
-  if (to_client_.empty() && data_to_client_.empty() && tail_to_client_.empty()) return;
-  const std::array<std::string_view, 3> parts = {to_client_, data_to_client_, tail_to_client_};
+  if (buffers_.to_client.empty() && data_to_client_.empty() && buffers_.tail_to_client.empty())
+    return;
+  const std::array<std::string_view, 3> parts = {buffers_.to_client, data_to_client_,
+                                                 buffers_.tail_to_client};
   client_.write(parts);
-  to_client_.clear();
+  buffers_.to_client.clear();
   data_to_client_ = {};
-  tail_to_client_.clear();
+  buffers_.tail_to_client.clear();
   if (state_ == State::finished || !connection_) return;
   last_unsent_ = unsent();
   if (client_.unsent() > high_water && !upstream_is_paused_) {

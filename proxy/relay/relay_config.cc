@@ -49,7 +49,7 @@ Result<std::shared_ptr<const net::ServerTls>> listener_tls(const settings::Setti
 Result<std::string> upstream_ca(const settings::Settings& settings,
                                 const settings::Upstream& upstream) {
   auto ca = ops::read_optional_public(upstream.tls.ca, settings.file);
-  if (!ca) return ca;
+  if (!ca || upstream.origin.scheme != "https") return ca;
   auto tls = net::ClientTls::make(upstream.tls, *ca, upstream.origin.host);
   if (!tls) return base::fail(std::move(tls.error()));
   return ca;

@@ -1,5 +1,9 @@
 #include "proxy/relay/relay_metrics.h"
 
+#include <string>
+#include <string_view>
+#include <utility>
+
 namespace vsaproxy::relay {
 namespace {
 
@@ -30,35 +34,49 @@ RelayMetrics::RelayMetrics(ops::MetricSet& set)
       upstreams_active_(set.gauge("vsaproxy_connections", {"upstream", "active"})),
       upstreams_idle_(set.gauge("vsaproxy_connections", {"upstream", "idle"})) {}
 
-void RelayMetrics::count_request(const std::string& listener, const std::string& route, int status,
-                                 std::chrono::microseconds total) {
-  PerRoute& counters = routes_[{listener, route}];
-  const auto index = static_cast<std::size_t>(status / 100) % class_names.size();
-  if (counters.by_class[index] == nullptr) {
-    counters.by_class[index] = &set_.counter("vsaproxy_requests_total",
-                                             {listener, route, std::string(class_names[index])});
-  }
-  if (counters.duration == nullptr) {
-    counters.duration = &set_.histogram("vsaproxy_request_duration_seconds", {route});
-  }
-  counters.by_class[index]->add();
-  counters.duration->observe(Seconds(total).count());
-}
-
-void RelayMetrics::count_upstream(const std::string& upstream, std::chrono::microseconds time) {
-  ops::Histogram*& histogram = upstreams_[upstream];
-  if (histogram == nullptr) {
-    histogram = &set_.histogram("vsaproxy_upstream_duration_seconds", {upstream});
-  }
-  histogram->observe(Seconds(time).count());
-}
-
 void RelayMetrics::count_refused(base::ErrorKind kind) {
   set_.counter("vsaproxy_refused_total", {std::string(base::reason_text(kind))}).add();
 }
 
 void RelayMetrics::count_replay(const std::string& upstream, ReplayResult result) {
   set_.counter("vsaproxy_replays_total", {upstream, std::string(name_of(result))}).add();
+}
+
+RequestCounters::RequestCounters(ops::MetricSet& set,
+                                 std::shared_ptr<const settings::Settings> settings)
+    : set_(set),
+      settings_(std::move(settings)),
+      routes_(settings_->listeners.size() * (settings_->routes.size() + 1)),
+      upstreams_(settings_->upstreams.size()) {}
+
+void RequestCounters::make_counters(PerRoute& counters, std::size_t listener,
+                                    std::optional<std::size_t> route, std::size_t status_class) {
+  const std::string name = route ? settings_->routes[*route].name : std::string();
+  counters.by_class[status_class] = &set_.counter(
+      "vsaproxy_requests_total",
+      {settings_->listeners[listener].name, name, std::string(class_names[status_class])});
+  counters.duration = &set_.histogram("vsaproxy_request_duration_seconds", {name});
+}
+
+void RequestCounters::count_request(std::size_t listener, std::optional<std::size_t> route,
+                                    int status, std::chrono::microseconds total) {
+  const std::size_t count = settings_->routes.size();
+  PerRoute& counters = routes_[listener * (count + 1) + route.value_or(count)];
+  const auto status_class = static_cast<std::size_t>(status / 100) % class_names.size();
+  if (counters.by_class[status_class] == nullptr) {
+    make_counters(counters, listener, route, status_class);
+  }
+  counters.by_class[status_class]->add();
+  counters.duration->observe(Seconds(total).count());
+}
+
+void RequestCounters::count_upstream(std::size_t upstream, std::chrono::microseconds time) {
+  ops::Histogram*& histogram = upstreams_[upstream];
+  if (histogram == nullptr) {
+    histogram = &set_.histogram("vsaproxy_upstream_duration_seconds",
+                                {settings_->upstreams[upstream].name});
+  }
+  histogram->observe(Seconds(time).count());
 }
 
 }  // namespace vsaproxy::relay

@@ -1,12 +1,11 @@
 #pragma once
-// The relay's counters, looked up once for each configuration. Owned by the worker; its thread
-// only.
+// The relay's counters. Owned by the worker; its thread only.
 
 #include <array>
-#include <map>
-#include <string>
-#include <string_view>
-#include <utility>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "proxy/base/result.h"
@@ -19,11 +18,6 @@ class RelayMetrics {
  public:
   explicit RelayMetrics(ops::MetricSet& set);
 
-  // An answer was sent, or the client left (status 0). Route and upstream are empty if the request
-  // got none.
-  void count_request(const std::string& listener, const std::string& route, int status,
-                     std::chrono::microseconds total);
-  void count_upstream(const std::string& upstream, std::chrono::microseconds time);
   void count_refused(base::ErrorKind kind);
   enum class ReplayResult { accepted, refused, failed };
   void count_replay(const std::string& upstream, ReplayResult result);
@@ -36,11 +30,6 @@ class RelayMetrics {
   ops::Gauge& upstreams_idle() { return upstreams_idle_; }
 
  private:
-  struct PerRoute {
-    std::array<ops::Counter*, 6> by_class{};  // index: first digit of the status; 0: none
-    ops::Histogram* duration = nullptr;
-  };
-
   ops::MetricSet& set_;
   ops::Counter& bytes_in_;
   ops::Counter& bytes_out_;
@@ -48,8 +37,31 @@ class RelayMetrics {
   ops::Gauge& clients_idle_;
   ops::Gauge& upstreams_active_;
   ops::Gauge& upstreams_idle_;
-  std::map<std::pair<std::string, std::string>, PerRoute> routes_;
-  std::map<std::string, ops::Histogram*> upstreams_;
+};
+
+// Those by route and upstream, found by their index in one configuration.
+class RequestCounters {
+ public:
+  RequestCounters(ops::MetricSet& set, std::shared_ptr<const settings::Settings> settings);
+
+  // An answer was sent, or the client left (status 0). `route` is empty if the request got none.
+  void count_request(std::size_t listener, std::optional<std::size_t> route, int status,
+                     std::chrono::microseconds total);
+  void count_upstream(std::size_t upstream, std::chrono::microseconds time);
+
+ private:
+  // Made when first used: a metric that never counted is not shown.
+  struct PerRoute {
+    std::array<ops::Counter*, 6> by_class{};  // index: first digit of the status; 0: none
+    ops::Histogram* duration = nullptr;
+  };
+  void make_counters(PerRoute& counters, std::size_t listener, std::optional<std::size_t> route,
+                     std::size_t status_class);
+
+  ops::MetricSet& set_;
+  std::shared_ptr<const settings::Settings> settings_;
+  std::vector<PerRoute> routes_;  // by listener, then by route; the last of a listener: no route
+  std::vector<ops::Histogram*> upstreams_;
 };
 
 }  // namespace vsaproxy::relay

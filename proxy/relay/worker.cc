@@ -1,6 +1,5 @@
 #include "proxy/relay/worker.h"
 
-#include <fmt/format.h>
 #include <openssl/rand.h>
 #include <sys/socket.h>
 
@@ -41,9 +40,12 @@ std::size_t share_of(std::size_t total, int count) {
 Worker::Worker(Share share, net::Resolver& resolver, tokens::SessionReports& reports, ops::Log& log,
                ops::MetricSet& metrics)
     : share_(share),
+      deadlines_(loop_),
+      exchanges_(deadlines_),
       dialer_(loop_, resolver),
       tokens_(loop_, reports),
       log_(log),
+      metric_set_(metrics),
       metrics_(metrics),
       scratch_(scratch_size),
       sweep_timer_(loop_.make_timer([this] { sweep_pools(); })),
@@ -74,9 +76,7 @@ void Worker::adopt(RelayConfigPtr config, const std::vector<int>& fds) {
   // Who connected to a listener that goes away is still served.
   for (const auto& acceptor : acceptors_) acceptor->accept_waiting();
   acceptors_.clear();
-  PoolSet set;
-  set.config = config;
-  set.key = config.get();
+  ConfigUse set{config, config.get(), {}, RequestCounters(metric_set_, config->settings)};
   for (std::size_t i = 0; i < config->settings->upstreams.size(); ++i) {
     set.pools.push_back(pool_for(*config, i));
   }
@@ -84,7 +84,7 @@ void Worker::adopt(RelayConfigPtr config, const std::vector<int>& fds) {
     if (std::find(set.pools.begin(), set.pools.end(), pool.get()) == set.pools.end())
       pool->retire();
   }
-  pool_sets_.push_back(std::move(set));
+  config_uses_.push_back(std::move(set));
   config_ = std::move(config);
   for (std::size_t i = 0; i < fds.size(); ++i) {
     acceptors_.push_back(std::make_unique<net::Acceptor>(
@@ -118,17 +118,20 @@ UpstreamPool* Worker::pool_for(const RelayConfig& config, std::size_t index) {
 }
 
 UpstreamPool& Worker::pool(const RelayConfig& config, std::size_t upstream) {
-  const auto set = std::find_if(pool_sets_.rbegin(), pool_sets_.rend(),
-                                [&](const PoolSet& known) { return known.key == &config; });
-  return *set->pools[upstream];
+  return *use_of(config).pools[upstream];
+}
+
+Worker::ConfigUse& Worker::use_of(const RelayConfig& config) {
+  return *std::find_if(config_uses_.rbegin(), config_uses_.rend(),
+                       [&](const ConfigUse& known) { return known.key == &config; });
 }
 
 // What only former configurations used, and no exchange of theirs uses any more.
 void Worker::sweep_pools() {
-  std::erase_if(pool_sets_, [](const PoolSet& set) { return set.config.expired(); });
+  std::erase_if(config_uses_, [](const ConfigUse& use) { return use.config.expired(); });
   const auto is_listed = [this](const UpstreamPool* pool) {
-    return std::any_of(pool_sets_.begin(), pool_sets_.end(), [&](const PoolSet& set) {
-      return std::find(set.pools.begin(), set.pools.end(), pool) != set.pools.end();
+    return std::any_of(config_uses_.begin(), config_uses_.end(), [&](const ConfigUse& use) {
+      return std::find(use.pools.begin(), use.pools.end(), pool) != use.pools.end();
     });
   };
   for (auto pool = pools_.begin(); pool != pools_.end();) {
@@ -139,7 +142,7 @@ void Worker::sweep_pools() {
     loop_.destroy_later(std::move(*pool));
     pool = pools_.erase(pool);
   }
-  if (pool_sets_.size() > 1) sweep_timer_->start(sweep_interval);
+  if (config_uses_.size() > 1) sweep_timer_->start(sweep_interval);
 }
 
 bool Worker::is_full() const {
@@ -153,7 +156,7 @@ void Worker::on_accepted(std::size_t listener, net::FileDescriptor socket, std::
     warn_of_overload();
     if (tls) return;
     const ProblemAnswer answer = make_problem_answer(
-        {base::ErrorKind::overloaded, "limits.connections is reached"}, next_request_id());
+        {base::ErrorKind::overloaded, "limits.connections is reached"}, next_request_id().text());
     std::string bytes;
     http::append_response_head(bytes, answer.head, answer.head.body, http::ConnectionOption::close);
     bytes.append(answer.body);
@@ -169,7 +172,8 @@ void Worker::on_accepted(std::size_t listener, net::FileDescriptor socket, std::
   }
   auto client = std::make_unique<ClientConnection>(*this, *this, std::move(stream), listener,
                                                    std::move(peer));
-  clients_.emplace(client.get(), std::move(client));
+  client->set_place(clients_.size());
+  clients_.push_back(std::move(client));
 }
 
 // Once a second at most: the log is no help in a flood.
@@ -180,10 +184,13 @@ void Worker::warn_of_overload() {
 }
 
 void Worker::on_client_done(ClientConnection& client) {
-  const auto found = clients_.find(&client);
-  if (found == clients_.end()) return;
-  loop_.destroy_later(std::move(found->second));
-  clients_.erase(found);
+  const std::size_t place = client.place();
+  loop_.destroy_later(std::move(clients_[place]));
+  if (place + 1 < clients_.size()) {
+    clients_[place] = std::move(clients_.back());
+    clients_[place]->set_place(place);
+  }
+  clients_.pop_back();
   if (is_draining_ && clients_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();
 }
 
@@ -195,10 +202,9 @@ void Worker::drain(std::function<void()> deaf, std::function<void()> done) {
     is_draining_ = true;
     on_drained_ = done;
     // Draining takes connections off the table.
-    std::vector<ClientConnection*> clients;
-    for (const auto& [client, owner] : clients_) clients.push_back(client);
-    for (ClientConnection* client : clients) {
-      if (clients_.contains(client)) client->drain();
+    // The last one may take the place of one that goes: from the back, that one was seen already.
+    for (std::size_t i = clients_.size(); i-- > 0;) {
+      if (i < clients_.size()) clients_[i]->drain();
     }
     if (clients_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();
   });
@@ -207,13 +213,11 @@ void Worker::drain(std::function<void()> deaf, std::function<void()> done) {
 void Worker::stop() {
   loop_.post([this] {
     acceptors_.clear();
-    while (!clients_.empty()) clients_.begin()->first->abort();
+    while (!clients_.empty()) clients_.back()->abort();
   });
   loop_.stop();
 }
 
-std::string Worker::next_request_id() {
-  return fmt::format("{:016x}", scatter(id_key_ + ++id_count_));
-}
+RequestId Worker::next_request_id() { return RequestId(scatter(id_key_ + ++id_count_)); }
 
 }  // namespace vsaproxy::relay

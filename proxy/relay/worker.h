@@ -3,12 +3,12 @@
 // sessions. Owned by main; other threads reach it only through its loop.
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "proxy/net/dialer.h"
@@ -18,6 +18,7 @@
 #include "proxy/ops/metrics.h"
 #include "proxy/relay/client_connection.h"
 #include "proxy/relay/context.h"
+#include "proxy/relay/exchange_store.h"
 #include "proxy/relay/upstream_pool.h"
 #include "proxy/tokens/token_view.h"
 
@@ -50,25 +51,31 @@ class Worker final : public Context, public ClientOwner {
   void stop();
 
  private:
-  struct PoolSet {
+  // What belongs to one configuration, as long as an exchange uses it.
+  struct ConfigUse {
     std::weak_ptr<const RelayConfig> config;
     const RelayConfig* key = nullptr;
     std::vector<UpstreamPool*> pools;  // by upstream
+    RequestCounters counters;
   };
 
   // Context.
   net::EventLoop& loop() override { return loop_; }
+  DeadlineQueue& deadlines() override { return deadlines_; }
+  ExchangeStore& exchanges() override { return exchanges_; }
   tokens::TokenView& tokens() override { return tokens_; }
   ops::Log& log() override { return log_; }
   RelayMetrics& metrics() override { return metrics_; }
   const RelayConfigPtr& config() override { return config_; }
   UpstreamPool& pool(const RelayConfig& config, std::size_t upstream) override;
+  RequestCounters& counters(const RelayConfig& config) override { return use_of(config).counters; }
   std::span<char> scratch() override { return scratch_; }
-  std::string next_request_id() override;
+  RequestId next_request_id() override;
   base::WallTime wall_now() override { return std::chrono::system_clock::now(); }
   bool is_draining() override { return is_draining_; }
 
   void on_client_done(ClientConnection& client) override;
+  ConfigUse& use_of(const RelayConfig& config);
   void adopt(RelayConfigPtr config, const std::vector<int>& fds);
   UpstreamPool* pool_for(const RelayConfig& config, std::size_t upstream);
   void sweep_pools();
@@ -78,15 +85,18 @@ class Worker final : public Context, public ClientOwner {
 
   const Share share_;
   net::LibeventLoop loop_;
+  DeadlineQueue deadlines_;
+  ExchangeStore exchanges_;
   net::SocketDialer dialer_;
   tokens::TokenView tokens_;
   ops::Log& log_;
+  ops::MetricSet& metric_set_;
   RelayMetrics metrics_;
   std::vector<char> scratch_;
   RelayConfigPtr config_;
   std::vector<std::unique_ptr<UpstreamPool>> pools_;
-  std::vector<PoolSet> pool_sets_;  // the newest last
-  std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> clients_;
+  std::list<ConfigUse> config_uses_;  // the newest last
+  std::vector<std::unique_ptr<ClientConnection>> clients_;
   std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
   std::unique_ptr<net::Timer> sweep_timer_;
   std::uint64_t id_key_ = 0;

@@ -59,7 +59,9 @@ RelayConfigPtr make_config(std::string_view text) {
 }
 
 RelayBench::RelayBench(RelayConfigPtr config, const std::string& log_file)
-    : metrics_(metric_set_),
+    : deadlines_(loop_),
+      exchanges_(deadlines_),
+      metrics_(metric_set_),
       scratch_(scratch_size),
       dialer_(loop_),
       view_(loop_, *this),
@@ -68,6 +70,7 @@ RelayBench::RelayBench(RelayConfigPtr config, const std::string& log_file)
   REQUIRE(opened.has_value());
   log_ = std::move(*opened);
   const settings::Settings& all = *config_->settings;
+  counters_.emplace(metric_set_, config_->settings);
   for (const settings::Upstream& upstream : all.upstreams) {
     auto made = UpstreamPool::make(
         {.loop = loop_,

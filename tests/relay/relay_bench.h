@@ -15,6 +15,7 @@
 #include "proxy/ops/metrics.h"
 #include "proxy/relay/client_connection.h"
 #include "proxy/relay/context.h"
+#include "proxy/relay/exchange_store.h"
 #include "proxy/relay/relay_config.h"
 #include "proxy/relay/upstream_pool.h"
 #include "proxy/tokens/token_view.h"
@@ -79,13 +80,16 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
 
  private:
   net::EventLoop& loop() override { return loop_; }
+  DeadlineQueue& deadlines() override { return deadlines_; }
+  ExchangeStore& exchanges() override { return exchanges_; }
   tokens::TokenView& tokens() override { return view_; }
   ops::Log& log() override { return *log_; }
   RelayMetrics& metrics() override { return metrics_; }
   const RelayConfigPtr& config() override { return config_; }
   UpstreamPool& pool(const RelayConfig& config, std::size_t upstream) override;
+  RequestCounters& counters(const RelayConfig&) override { return *counters_; }
   std::span<char> scratch() override { return scratch_; }
-  std::string next_request_id() override { return "id-" + std::to_string(++ids_); }
+  RequestId next_request_id() override { return RequestId(++ids_); }
   base::WallTime wall_now() override { return base::WallTime(seconds(1'700'000'000)); }
   bool is_draining() override { return is_draining_; }
 
@@ -100,9 +104,12 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
   void publish();
 
   net::ManualLoop loop_;
+  DeadlineQueue deadlines_;
+  ExchangeStore exchanges_;
   std::unique_ptr<ops::Log> log_;
   ops::MetricSet metric_set_;
   RelayMetrics metrics_;
+  std::optional<RequestCounters> counters_;
   std::vector<char> scratch_;
   FakeDialer dialer_;
   tokens::TokenView view_;

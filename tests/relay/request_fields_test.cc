@@ -220,7 +220,7 @@ TEST_CASE("every answer of the proxy's own is a problem document with its reason
     for (const std::string& part :
          {"\"status\":" + c.status, "\"reason\":\"" + c.reason + "\"", std::string("\"type\":\""),
           std::string("\"title\":\""), std::string("\"detail\":\""),
-          std::string("\"request_id\":\"id-1\"")}) {
+          std::string("\"request_id\":\"0000000000000001\"")}) {
       INFO(part);
       CHECK(both.got.body.find(part) != std::string::npos);
     }
