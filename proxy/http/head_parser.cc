@@ -54,19 +54,22 @@ bool begins_line(char c) { return (c > 0x20 && c < 0x7f) || is_space(c) || c == 
 // Whose lines are read: a server may be forgiven what a client may not (RFC 9112, 5.1 and 5.2).
 enum class Strictness { request, response };
 
-// Gives the lines of a section one by one. The section ends with an empty line, and neither CR nor
-// LF stands alone in it: the gatherer has made sure, and the parsers check it again by table.
+// Gives the lines of a section one by one. No LF stands alone in it; a CR may, within a line, and
+// is refused by the tables.
 class Lines {
  public:
   explicit Lines(std::string_view bytes) : rest_(bytes) {}
 
   Result<std::string_view> next() {
-    const std::size_t end = rest_.find(line_end);
+    const std::size_t end = rest_.find('\n');
     if (end == std::string_view::npos) {
       return fail(ErrorKind::bad_request, "a line of the head does not end");
     }
-    const std::string_view line = rest_.substr(0, end);
-    rest_.remove_prefix(end + line_end.size());
+    if (end == 0 || rest_[end - 1] != '\r') {
+      return fail(ErrorKind::bad_request, "a line ends with LF alone");
+    }
+    const std::string_view line = rest_.substr(0, end - 1);
+    rest_.remove_prefix(end + 1);
     return line;
   }
   bool continues_folded() const { return !rest_.empty() && is_space(rest_.front()); }
@@ -77,15 +80,17 @@ class Lines {
 };
 
 Result<Field> parse_field(std::string_view line, Strictness strictness) {
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos) {
-    return fail(ErrorKind::bad_request, "a field line has no colon");
-  }
-  std::string_view name = line.substr(0, colon);
+  std::size_t colon = 0;
+  while (colon < line.size() && token_table[static_cast<unsigned char>(line[colon])]) ++colon;
+  const std::string_view name = line.substr(0, colon);
   if (strictness == Strictness::response) {
-    while (!name.empty() && is_space(name.back())) name.remove_suffix(1);
+    while (colon < line.size() && is_space(line[colon])) ++colon;
   }
-  if (!is_token(name)) return fail(ErrorKind::bad_request, "a field name is not a token");
+  if (name.empty() || colon == line.size() || line[colon] != ':') {
+    return fail(ErrorKind::bad_request, line.find(':') == std::string_view::npos
+                                            ? "a field line has no colon"
+                                            : "a field name is not a token");
+  }
   const std::string_view value = base::trim(line.substr(colon + 1));
   if (!all_in(value_table, value)) {
     return fail(ErrorKind::bad_request, "a field value has a control character");
@@ -365,7 +370,8 @@ bool HeadGatherer::skip_leading(std::string_view& input) {
   return !input.empty();
 }
 
-// Looks line by line for an empty one, from where it stopped, and for CR and LF that stand alone.
+// Looks line by line for an empty one, from where it stopped, and for an LF that stands alone. A CR
+// that does is found here in the last line, which may never end; in others by the parser.
 Result<HeadGatherer::Search> HeadGatherer::search(std::string_view bytes) {
   const std::string_view allowed = bytes.substr(0, limits_.bytes);
   // Another protocol, TLS for example: it may never send the end of a line.
@@ -373,17 +379,20 @@ Result<HeadGatherer::Search> HeadGatherer::search(std::string_view bytes) {
     return fail(ErrorKind::bad_request, "this is not HTTP/1.1");
   }
   for (;;) {
-    const std::size_t cr = std::min(allowed.find('\r', searched_), allowed.size());
-    if (allowed.substr(searched_, cr - searched_).find('\n') != std::string_view::npos) {
+    const std::size_t lf = allowed.find('\n', searched_);
+    if (lf == std::string_view::npos) break;
+    if (lf == line_ || allowed[lf - 1] != '\r') {
       return fail(ErrorKind::bad_request, "a line ends with LF alone");
     }
-    searched_ = cr;
-    if (cr + 1 >= allowed.size()) break;
-    if (allowed[cr + 1] != '\n') return fail(ErrorKind::bad_request, "a CR stands alone");
-    searched_ = cr + 2;
-    if (cr == line_) return Search::found;
+    searched_ = lf + 1;
+    if (lf == line_ + 1) return Search::found;
     line_ = searched_;
   }
+  const std::size_t cr = allowed.find('\r', searched_ > line_ ? searched_ - 1 : line_);
+  if (cr != std::string_view::npos && cr + 1 < allowed.size()) {
+    return fail(ErrorKind::bad_request, "a CR stands alone");
+  }
+  searched_ = allowed.size();
   if (bytes.size() >= limits_.bytes) {
     return fail(ErrorKind::headers_too_large, "the head is too large");
   }

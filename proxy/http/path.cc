@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -134,6 +135,20 @@ Result<void> decode_escape(std::string_view path, std::size_t index, PathOptions
   return {};
 }
 
+// What stands for itself and needs no second look: most of every path.
+constexpr auto plain_table = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0x21; c < 0x7f; ++c) table[c] = true;
+  for (const char c : std::string_view("/%\\#?;")) table[static_cast<unsigned char>(c)] = false;
+  return table;
+}();
+
+std::string_view plain_run(std::string_view text) {
+  const auto end = std::find_if(text.begin(), text.end(),
+                                [](char c) { return !plain_table[static_cast<unsigned char>(c)]; });
+  return text.substr(0, static_cast<std::size_t>(end - text.begin()));
+}
+
 Result<void> check_plain(char c, PathOptions options) {
   if (c == '\\') return refuse("the path has a backslash");
   if (c == '#' || c == '?') return refuse("the path has a character that ends it");
@@ -152,6 +167,11 @@ Result<void> normalize_path(std::string_view path, PathOptions options, Normaliz
   out.decoded.clear();
   if (path.empty() || path.front() != '/') return refuse("the path does not begin with a slash");
   for (std::size_t i = 0; i < path.size(); ++i) {
+    const std::string_view plain = plain_run(path.substr(i));
+    out.sent.append(plain);
+    out.decoded.append(plain);
+    i += plain.size();
+    if (i == path.size()) break;
     const char c = path[i];
     if (c == '/' && !out.sent.empty() && out.sent.back() == '/') continue;
     out.sent += c;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,58 +22,72 @@ bool same_name(std::string_view a, std::string_view b) {
 }
 
 bool has_prefix(std::string_view name, std::string_view prefix) {
-  return name.size() >= prefix.size() && same_name(name.substr(0, prefix.size()), prefix);
+  return name.size() >= prefix.size() && fold(name.front()) == fold(prefix.front()) &&
+         same_name(name.substr(0, prefix.size()), prefix);
 }
 
+// Field names, none longer than 63 bytes. Most names that are asked for have a length that none of
+// the set has: this took a third off the work on a head.
 template <std::size_t count>
-bool is_one_of(std::string_view name, const std::array<std::string_view, count>& names) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](std::string_view other) { return same_name(name, other); });
-}
+class NameSet {
+ public:
+  constexpr explicit NameSet(const std::array<std::string_view, count>& names) : names_(names) {
+    for (const std::string_view name : names) sizes_ |= std::uint64_t{1} << name.size();
+  }
+  bool has(std::string_view name) const {
+    if (name.size() > 63 || (sizes_ >> name.size() & 1) == 0) return false;
+    return std::any_of(names_.begin(), names_.end(),
+                       [&](std::string_view other) { return same_name(name, other); });
+  }
 
-constexpr std::array<std::string_view, 7> hop_by_hop_names = {
-    "Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "HTTP2-Settings"};
+ private:
+  std::array<std::string_view, count> names_;
+  std::uint64_t sizes_ = 0;
+};
+
+constexpr NameSet<7> hop_by_hop_names({"Connection", "Keep-Alive", "TE", "Trailer",
+                                       "Transfer-Encoding", "Upgrade", "HTTP2-Settings"});
 
 bool is_hop_by_hop(std::string_view name) {
-  return is_one_of(name, hop_by_hop_names) || has_prefix(name, "Proxy-");
+  return hop_by_hop_names.has(name) || has_prefix(name, "Proxy-");
 }
 
 // RFC 9110, 6.5.1, and what this program decides by or removes from heads.
-constexpr std::array<std::string_view, 35> not_in_trailers = {"Content-Length",
-                                                              "Content-Encoding",
-                                                              "Content-Type",
-                                                              "Content-Range",
-                                                              "Content-Location",
-                                                              "Host",
-                                                              "Via",
-                                                              "Forwarded",
-                                                              "Max-Forwards",
-                                                              "Expect",
-                                                              "Range",
-                                                              "If-Range",
-                                                              "If-Match",
-                                                              "If-None-Match",
-                                                              "If-Modified-Since",
-                                                              "If-Unmodified-Since",
-                                                              "Authorization",
-                                                              "WWW-Authenticate",
-                                                              "Authentication-Info",
-                                                              "Cookie",
-                                                              "Set-Cookie",
-                                                              "Set-Cookie2",
-                                                              "Cache-Control",
-                                                              "Pragma",
-                                                              "Age",
-                                                              "Date",
-                                                              "Expires",
-                                                              "Vary",
-                                                              "Warning",
-                                                              "Location",
-                                                              "Retry-After",
-                                                              "Accept-Encoding",
-                                                              "Origin",
-                                                              "Referer",
-                                                              "X-Proxy-Error"};
+constexpr NameSet<35> not_in_trailers({"Content-Length",
+                                       "Content-Encoding",
+                                       "Content-Type",
+                                       "Content-Range",
+                                       "Content-Location",
+                                       "Host",
+                                       "Via",
+                                       "Forwarded",
+                                       "Max-Forwards",
+                                       "Expect",
+                                       "Range",
+                                       "If-Range",
+                                       "If-Match",
+                                       "If-None-Match",
+                                       "If-Modified-Since",
+                                       "If-Unmodified-Since",
+                                       "Authorization",
+                                       "WWW-Authenticate",
+                                       "Authentication-Info",
+                                       "Cookie",
+                                       "Set-Cookie",
+                                       "Set-Cookie2",
+                                       "Cache-Control",
+                                       "Pragma",
+                                       "Age",
+                                       "Date",
+                                       "Expires",
+                                       "Vary",
+                                       "Warning",
+                                       "Location",
+                                       "Retry-After",
+                                       "Accept-Encoding",
+                                       "Origin",
+                                       "Referer",
+                                       "X-Proxy-Error"});
 
 void add_via(Fields& fields, Version received) {
   fields.add("Via", received == Version::http_1_0 ? "1.0 vsaproxy" : "1.1 vsaproxy");
@@ -161,13 +176,12 @@ void strip_hop_by_hop(Fields& fields) {
 }
 
 void prepare_request_fields(RequestHead& head, const RequestFieldPolicy& policy) {
-  static constexpr std::array<std::string_view, 3> replaced = {"Content-Length", "Expect",
-                                                               "Forwarded"};
+  static constexpr NameSet<3> replaced({"Content-Length", "Expect", "Forwarded"});
   Fields& fields = head.fields;
   strip_hop_by_hop(fields);
   fields.remove_if([&](const Field& field) {
     const std::string_view name = field.name;
-    return name.find('_') != std::string_view::npos || is_one_of(name, replaced) ||
+    return name.find('_') != std::string_view::npos || replaced.has(name) ||
            has_prefix(name, "X-Forwarded-") ||
            (policy.authorization == Treatment::strip && same_name(name, "Authorization")) ||
            (policy.cookies == Treatment::strip &&
@@ -178,14 +192,13 @@ void prepare_request_fields(RequestHead& head, const RequestFieldPolicy& policy)
 }
 
 void prepare_response_fields(ResponseHead& head, const ResponseFieldPolicy& policy) {
-  static constexpr std::array<std::string_view, 3> revealing = {
-      "Authorization", "Authentication-Info", "X-Proxy-Error"};
+  static constexpr NameSet<3> revealing({"Authorization", "Authentication-Info", "X-Proxy-Error"});
   const bool keeps_length = head.body.kind == Framing::none;
   Fields& fields = head.fields;
   strip_hop_by_hop(fields);
   fields.remove_if([&](const Field& field) {
     const std::string_view name = field.name;
-    return is_one_of(name, revealing) || (!keeps_length && same_name(name, "Content-Length")) ||
+    return revealing.has(name) || (!keeps_length && same_name(name, "Content-Length")) ||
            (policy.authenticate == Treatment::strip && same_name(name, "WWW-Authenticate")) ||
            (policy.cookies == Treatment::strip &&
             (same_name(name, "Set-Cookie") || same_name(name, "Set-Cookie2"))) ||
@@ -196,7 +209,7 @@ void prepare_response_fields(ResponseHead& head, const ResponseFieldPolicy& poli
 
 void filter_trailers(Fields& trailers) {
   trailers.remove_if([](const Field& field) {
-    return is_hop_by_hop(field.name) || is_one_of(field.name, not_in_trailers) ||
+    return is_hop_by_hop(field.name) || not_in_trailers.has(field.name) ||
            field.name.find('_') != std::string_view::npos ||
            has_prefix(field.name, "X-Forwarded-") || has_prefix(field.name, "Access-Control-") ||
            has_prefix(field.name, "Sec-");

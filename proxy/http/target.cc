@@ -29,16 +29,25 @@ struct AuthorityParts {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool is_letter(char c) { return base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z'; }
+constexpr auto host_table = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("0123456789-._abcdefghijklmnopqrstuvwxyz"
+                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}();
 
 // Names as DNS and its users have them; the rest of RFC 3986's reg-name (escapes, sub-delims) names
 // no host that could be looked up. A single dot at the end is the root.
 bool is_host_name(std::string_view text) {
-  if (text.empty() || text.size() > longest_host || text.front() == '.') return false;
-  if (text.find("..") != std::string_view::npos) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
-  });
+  if (text.empty() || text.size() > longest_host) return false;
+  char previous = '.';
+  for (const char c : text) {
+    if (!host_table[static_cast<unsigned char>(c)] || (c == '.' && previous == '.')) return false;
+    previous = c;
+  }
+  return true;
 }
 
 bool is_ipv6_address(std::string_view text) {

@@ -16,6 +16,7 @@
 
 #include "proxy/ops/file_descriptor.h"
 #include "proxy/ops/log_format.h"
+#include "proxy/ops/log_frame.h"
 
 namespace vsaproxy::ops {
 namespace {
@@ -25,6 +26,10 @@ using settings::LogOutput;
 
 constexpr std::size_t most_queued_bytes = 8 * 1024 * 1024;
 constexpr std::size_t most_idle_bytes = 256 * 1024;  // of a buffer that a burst has grown
+constexpr std::size_t most_at_once = 256 * 1024;     // in one write
+// Access lines gather for so long: waking the writer for each cost more than the line.
+constexpr auto gathering_time = std::chrono::milliseconds(20);
+constexpr std::size_t enough_gathered = 64 * 1024;
 
 Result<FileDescriptor> open_output(const LogOutput& output) {
   FileDescriptor file;
@@ -72,8 +77,10 @@ struct Log::State {
 
   std::mutex mutex;  // guards what follows
   std::condition_variable changed;
-  std::string queue;
+  std::string queue;  // frames
   std::size_t being_written = 0;
+  bool is_urgent = false;    // a diagnostic line waits
+  bool is_sleeping = false;  // the writer, until there is something to write
   bool finished = false;
   bool has_dropped = false;  // a line that found the queue full, not reported yet
   LogOutput output;
@@ -90,23 +97,36 @@ struct Log::State {
     access = settings.access;
   }
 
-  void enqueue(std::string_view line) {
+  enum class Haste { gather, at_once };
+
+  // `append` adds one frame to the queue.
+  template <class Append>
+  void enqueue(Haste haste, Append&& append) {
+    bool must_wake = false;
     {
       const std::lock_guard guard(mutex);
-      if (queue.size() + being_written + line.size() > most_queued_bytes) {
+      const std::size_t before = queue.size();
+      if (before + being_written > most_queued_bytes) {
         lost.fetch_add(1, std::memory_order_relaxed);
         has_dropped = true;
         return;
       }
-      queue.append(line);
+      append(queue);
+      if (haste == Haste::at_once) is_urgent = true;
+      must_wake = is_sleeping || haste == Haste::at_once ||
+                  (before < enough_gathered && queue.size() >= enough_gathered);
+      is_sleeping = false;
     }
-    changed.notify_one();
+    if (must_wake) changed.notify_one();
   }
 
   bool has_work() const { return !queue.empty() || has_dropped; }
+  bool must_write_now() const {
+    return finished || is_urgent || queue.size() >= enough_gathered || next_file.is_open();
+  }
 
-  void append_loss(std::string& text) {
-    const std::uint64_t now_lost = lost.load(std::memory_order_relaxed);
+  // Behind the lines that were queued before the loss.
+  void append_loss(std::uint64_t now_lost, std::string& text) {
     if (now_lost == reported_lost) return;
     const std::string lines = std::to_string(now_lost - reported_lost);
     const LogField field{"lines", lines};
@@ -121,31 +141,54 @@ struct Log::State {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    std::string frames;
     std::string text;
     std::unique_lock guard(mutex);
     while (true) {
+      is_sleeping = true;
       changed.wait(guard, [this] { return finished || has_work() || next_file.is_open(); });
+      is_sleeping = false;
+      changed.wait_for(guard, gathering_time, [this] { return must_write_now(); });
       if (next_file.is_open()) file = std::move(next_file);
       if (!has_work()) {
         if (finished) return;
         continue;
       }
-      has_dropped = false;
-      text.swap(queue);
-      being_written = text.size();
+      has_dropped = is_urgent = false;
+      frames.swap(queue);
+      being_written = frames.size();
+      const std::uint64_t now_lost = lost.load(std::memory_order_relaxed);
       guard.unlock();
-      write_out(text);
+      write_out(frames, now_lost, text);
       guard.lock();
       being_written = 0;
     }
   }
 
-  void write_out(std::string& text) {
-    append_loss(text);
+  void write_out(std::string& frames, std::uint64_t now_lost, std::string& text) {
+    for (std::string_view rest = frames; !rest.empty();) {
+      append_frame(take_frame(rest), text);
+      if (text.size() >= most_at_once) flush(text);
+    }
+    append_loss(now_lost, text);
+    flush(text);
+    frames.clear();
+    if (frames.capacity() > most_idle_bytes) std::string().swap(frames);
+  }
+
+  void append_frame(const std::variant<std::string_view, AccessRecord>& frame, std::string& text) {
+    if (const auto* line = std::get_if<std::string_view>(&frame)) {
+      text.append(*line);
+    } else {
+      append_access_line(std::get<AccessRecord>(frame), format.load(std::memory_order_relaxed),
+                         query.load(std::memory_order_relaxed), text);
+    }
+  }
+
+  void flush(std::string& text) {
     const std::string_view rest = write_whole(file.get(), text);
     lost.fetch_add(count_lines(rest), std::memory_order_relaxed);
     text.clear();
-    if (text.capacity() > most_idle_bytes) std::string().swap(text);
   }
 };
 
@@ -176,19 +219,16 @@ void Log::write(LogLevel level, std::string_view message, std::initializer_list<
   if (level < state_->level.load(std::memory_order_relaxed)) return;
   std::string line;
   append_log_line(std::chrono::system_clock::now(), level, message, fields, state_->format, line);
-  state_->enqueue(line);
+  state_->enqueue(State::Haste::at_once,
+                  [&line](std::string& frames) { append_line_frame(line, frames); });
 }
 
 bool Log::wants_access() const { return state_->access.load(std::memory_order_relaxed); }
 
 void Log::access(const AccessRecord& record) {
   if (!wants_access()) return;
-  // Kept by each thread: an access line allocates nothing once it has grown.
-  thread_local std::string line;
-  line.clear();
-  append_access_line(record, state_->format.load(std::memory_order_relaxed),
-                     state_->query.load(std::memory_order_relaxed), line);
-  state_->enqueue(line);
+  state_->enqueue(State::Haste::gather,
+                  [&record](std::string& frames) { append_access_frame(record, frames); });
 }
 
 Result<void> Log::reconfigure(const settings::Log& settings) {

@@ -1,7 +1,6 @@
 #pragma once
-// Diagnostic and access lines. Callers format into a string and hand it over; one writer thread
-// owned by the Log does the writing, so that a slow disk or terminal stalls no traffic. Any thread
-// may log.
+// Diagnostic and access lines. Callers hand them over; one writer thread owned by the Log formats
+// access lines and writes, so that neither costs a request time. Any thread may log.
 
 #include <chrono>
 #include <cstdint>

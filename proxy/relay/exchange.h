@@ -113,6 +113,8 @@ class Exchange final : private AnswerHandler,
   void forward_end();
   void flush_to_client();
   void stop_holding();
+  enum class Watching { goes_on, over };
+  void release_held(Watching watching);
   void finish_watching();
   void note_replay_outcome(RelayMetrics::ReplayResult result);
 

@@ -106,7 +106,7 @@ void Exchange::on_answer_end() {
         buffers_.answer_trailers = std::move(connection_->codec().trailers());
         return on_session_refused();
       }
-      stop_holding();
+      release_held(Watching::over);
       return forward_end();
     case State::relaying_answer:
       return forward_end();
@@ -120,11 +120,15 @@ void Exchange::on_answer_pause() { flush_to_client(); }
 // Time or space is up: the client gets what there is, and the look goes on beside.
 void Exchange::stop_holding() {
   if (state_ != State::holding_answer) return;
+  release_held(Watching::goes_on);
+  flush_to_client();
+}
+
+void Exchange::release_held(Watching watching) {
   hold_deadline_.clear();
-  is_watching_ = true;
+  is_watching_ = watching == Watching::goes_on;
   forward_head();
   if (!buffers_.hold.bytes().empty()) forward_data(buffers_.hold.bytes());
-  flush_to_client();
 }
 
 void Exchange::finish_watching() {

@@ -171,6 +171,11 @@ base::Result<Credential> read_vsa9_login(const LoginResponse& response, base::Ti
 }
 
 bool says_vsa9_session_lost(const AnswerLook& answer) {
+  // Every answer is looked at, hardly any says so, and reading one costs 6,000 instructions. Text
+  // may also be spelt with escapes.
+  const bool may_say_so = answer.body.find("401") != std::string_view::npos ||
+                          answer.body.find("\\u") != std::string_view::npos;
+  if (!may_say_so) return false;
   rapidjson::Document document;
   return answer.status >= 200 && answer.status < 300 &&
          parse_json_object(answer.body, JsonNumbers::as_text, document) &&
