@@ -8,11 +8,10 @@ bool may_hold_lost_session(const SchemeSpec& spec, std::string_view content_type
   if (spec.session_lost == nullptr) return false;
   constexpr std::string_view suffix = "+json";  // RFC 6839, 3.1
   const std::string_view type = base::trim(content_type.substr(0, content_type.find(';')));
-  const bool has_suffix =
-      type.size() > suffix.size() &&
-      base::equals_ignoring_case(type.substr(type.size() - suffix.size()), suffix);
-  return has_suffix || base::equals_ignoring_case(type, "application/json") ||
-         base::equals_ignoring_case(type, "text/json");
+  return type == "application/json" || base::equals_ignoring_case(type, "application/json") ||
+         base::equals_ignoring_case(type, "text/json") ||
+         (type.size() > suffix.size() &&
+          base::equals_ignoring_case(type.substr(type.size() - suffix.size()), suffix));
 }
 
 }  // namespace vsaproxy::auth

@@ -186,7 +186,8 @@ Result<void> normalize_path(std::string_view path, PathOptions options, Normaliz
     out.sent.append(path.substr(i + 1, 2));
     i += 2;
   }
-  if (!is_utf8(out.decoded)) return refuse("the path is not UTF-8");
+  const bool has_escapes = path.find('%') != std::string_view::npos;
+  if (has_escapes && !is_utf8(out.decoded)) return refuse("the path is not UTF-8");
   return check_segments(out.decoded);
 }
 

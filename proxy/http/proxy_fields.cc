@@ -3,47 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "proxy/base/text.h"
+#include "proxy/http/name_set.h"
 
 namespace vsaproxy::http {
 
 namespace {
 
-constexpr char fold(char c) { return c == '_' ? '-' : base::to_lower(c); }
-
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return fold(x) == fold(y); });
-}
-
 bool has_prefix(std::string_view name, std::string_view prefix) {
-  return name.size() >= prefix.size() && fold(name.front()) == fold(prefix.front()) &&
+  return name.size() >= prefix.size() && fold_name(name.front()) == fold_name(prefix.front()) &&
          same_name(name.substr(0, prefix.size()), prefix);
 }
-
-// Field names, none longer than 63 bytes. Most names that are asked for have a length that none of
-// the set has: this took a third off the work on a head.
-template <std::size_t count>
-class NameSet {
- public:
-  constexpr explicit NameSet(const std::array<std::string_view, count>& names) : names_(names) {
-    for (const std::string_view name : names) sizes_ |= std::uint64_t{1} << name.size();
-  }
-  bool has(std::string_view name) const {
-    if (name.size() > 63 || (sizes_ >> name.size() & 1) == 0) return false;
-    return std::any_of(names_.begin(), names_.end(),
-                       [&](std::string_view other) { return same_name(name, other); });
-  }
-
- private:
-  std::array<std::string_view, count> names_;
-  std::uint64_t sizes_ = 0;
-};
 
 constexpr NameSet<7> hop_by_hop_names({"Connection", "Keep-Alive", "TE", "Trailer",
                                        "Transfer-Encoding", "Upgrade", "HTTP2-Settings"});

@@ -50,6 +50,7 @@ class Deadline {
 
   void set(net::Duration from_now);
   void clear() { is_set_ = false; }
+  bool is_set() const { return is_set_; }
 
  private:
   friend class DeadlineQueue;

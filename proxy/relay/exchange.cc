@@ -60,7 +60,7 @@ void Exchange::begin() {
 void Exchange::prepare_request() {
   http::RequestHead& head = request();
   http::prepare_request_fields(
-      head, {.host = upstream().origin.authority(),
+      head, {.host = config_.host_fields[buffers_.plan.upstream],
              .authorization = session_ ? http::Treatment::strip : http::Treatment::pass,
              .cookies = route().pass_cookies ? http::Treatment::pass : http::Treatment::strip});
   const auto* credential = credential_settings();

@@ -34,10 +34,8 @@ void Exchange::on_answer_head() {
   if (is_refused_status(buffers_.answer.status)) return on_session_refused();
   const auto* credential = credential_settings();
   if (credential != nullptr && credential->scheme->session_lost != nullptr &&
-      ResponseHold::is_worth_a_look(*credential->scheme, buffers_.answer)) {
-    enter(State::holding_answer);
-    hold_deadline_.set(ResponseHold::patience);
-    return;
+      buffers_.hold.begin(*credential->scheme, buffers_.answer)) {
+    return enter(State::holding_answer);
   }
   forward_head();
 }
@@ -101,7 +99,7 @@ void Exchange::on_answer_end() {
       return give_back_connection();
     case State::holding_answer:
       answer_is_whole_ = true;
-      if (buffers_.hold.says_session_lost(*credential_settings()->scheme, buffers_.answer)) {
+      if (buffers_.hold.says_session_lost(*credential_settings()->scheme)) {
         buffers_.held_refused = buffers_.hold.bytes();
         buffers_.answer_trailers = std::move(connection_->codec().trailers());
         return on_session_refused();
@@ -115,7 +113,12 @@ void Exchange::on_answer_end() {
   }
 }
 
-void Exchange::on_answer_pause() { flush_to_client(); }
+void Exchange::on_answer_pause() {
+  if (state_ == State::holding_answer && !hold_deadline_.is_set()) {
+    hold_deadline_.set(ResponseHold::patience);
+  }
+  flush_to_client();
+}
 
 // Time or space is up: the client gets what there is, and the look goes on beside.
 void Exchange::stop_holding() {
@@ -134,7 +137,7 @@ void Exchange::release_held(Watching watching) {
 void Exchange::finish_watching() {
   if (!std::exchange(is_watching_, false) || replayed_) return;
   // Too late to withdraw it; but the next request need not find out again.
-  if (buffers_.hold.says_session_lost(*credential_settings()->scheme, buffers_.watched_head)) {
+  if (buffers_.hold.says_session_lost(*credential_settings()->scheme)) {
     context_.tokens().report_refused(*session_, credential_->generation, tokens::Replayable::no);
   }
 }
@@ -180,7 +183,6 @@ void Exchange::forward_head() {
   const auto treatment = [](bool pass) {
     return pass ? http::Treatment::pass : http::Treatment::strip;
   };
-  if (is_watching_) buffers_.watched_head = buffers_.answer.clone();
   http::prepare_response_fields(buffers_.answer,
                                 {.cookies = treatment(rules.pass_cookies),
                                  .cors = treatment(rules.pass_cors),

@@ -19,9 +19,8 @@ struct ExchangeBuffers {
   std::string tail_to_upstream;
 
   http::ResponseHead answer;
-  http::ResponseHead watched_head;  // as received, while the look at its body goes on
-  http::Fields answer_trailers;     // of a kept answer
-  std::string held_refused;         // its body
+  http::Fields answer_trailers;  // of a kept answer
+  std::string held_refused;      // its body
   ResponseHold hold;
   std::string to_client;
   std::string tail_to_client;

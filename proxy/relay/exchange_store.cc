@@ -26,7 +26,6 @@ void ExchangeBuffers::clear() {
   empty(to_upstream);
   empty(tail_to_upstream);
   answer.clear();
-  watched_head.clear();
   answer_trailers.clear();
   empty(held_refused);
   hold.clear();

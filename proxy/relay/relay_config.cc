@@ -76,6 +76,7 @@ Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Setting
   for (std::size_t i = 0; i < settings->upstreams.size(); ++i) {
     const settings::Upstream& upstream = settings->upstreams[i];
     config->forward.push_back(forward_routes(*settings, i));
+    config->host_fields.push_back(upstream.origin.authority());
     config->upstream_ca.emplace_back();
     auto ca = upstream_ca(*settings, upstream);
     if (!ca) {

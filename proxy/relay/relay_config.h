@@ -32,6 +32,7 @@ struct RelayConfig {
   // By upstream.
   std::vector<std::optional<tokens::SessionId>> sessions;
   std::vector<std::string> upstream_ca;  // PEM, may be empty
+  std::vector<std::string> host_fields;  // the Host of every request
 
   const settings::Credential* credential_of(const settings::Upstream& upstream) const {
     return upstream.credential ? &settings->credentials[*upstream.credential] : nullptr;

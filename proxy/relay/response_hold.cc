@@ -12,11 +12,18 @@ std::string_view value_of(const http::Fields& fields, std::string_view name) {
 
 }  // namespace
 
-bool ResponseHold::is_worth_a_look(const auth::SchemeSpec& spec, const http::ResponseHead& head) {
+bool ResponseHold::begin(const auth::SchemeSpec& spec, const http::ResponseHead& head) {
   if (head.status < 200 || head.status > 299 || head.body.kind == http::Framing::none) return false;
   if (head.body.kind == http::Framing::length && head.body.length > max_bytes) return false;
-  return auth::may_hold_lost_session(spec, value_of(head.fields, "Content-Type")) &&
-         is_readable_coding(value_of(head.fields, "Content-Encoding"));
+  status_ = head.status;
+  type_ = value_of(head.fields, "Content-Type");
+  coding_ = value_of(head.fields, "Content-Encoding");
+  return auth::may_hold_lost_session(spec, type_) && is_readable_coding(coding_);
+}
+
+void ResponseHold::clear() {
+  bytes_.clear();
+  type_ = coding_ = {};
 }
 
 bool ResponseHold::keep(std::string_view bytes) {
@@ -25,13 +32,10 @@ bool ResponseHold::keep(std::string_view bytes) {
   return true;
 }
 
-bool ResponseHold::says_session_lost(const auth::SchemeSpec& spec,
-                                     const http::ResponseHead& head) const {
-  const std::string_view type = value_of(head.fields, "Content-Type");
-  const std::string_view coding = value_of(head.fields, "Content-Encoding");
-  if (coding.empty()) return spec.session_lost({head.status, type, bytes_});
-  const auto decoded = decode(coding, bytes_, max_decoded);
-  return decoded && spec.session_lost({head.status, type, *decoded});
+bool ResponseHold::says_session_lost(const auth::SchemeSpec& spec) const {
+  if (coding_.empty()) return spec.session_lost({status_, type_, bytes_});
+  const auto decoded = decode(coding_, bytes_, max_decoded);
+  return decoded && spec.session_lost({status_, type_, *decoded});
 }
 
 }  // namespace vsaproxy::relay

@@ -18,17 +18,21 @@ class ResponseHold {
   static constexpr std::size_t max_decoded = 8 * 1024;
   static constexpr base::Duration patience = std::chrono::milliseconds(250);
 
-  // True if the head is one whose body may hold an expired session.
-  static bool is_worth_a_look(const auth::SchemeSpec& spec, const http::ResponseHead& head);
+  // True if the head is one whose body may hold an expired session: the look begins. The head's
+  // bytes must stay until clear().
+  bool begin(const auth::SchemeSpec& spec, const http::ResponseHead& head);
 
   // False if that would be too much: nothing is kept then, and the look is over.
   bool keep(std::string_view bytes);
   std::string_view bytes() const { return bytes_; }
   // The body is whole: does it say so?
-  bool says_session_lost(const auth::SchemeSpec& spec, const http::ResponseHead& head) const;
-  void clear() { bytes_.clear(); }
+  bool says_session_lost(const auth::SchemeSpec& spec) const;
+  void clear();
 
  private:
+  int status_ = 0;
+  std::string_view type_;
+  std::string_view coding_;
   std::string bytes_;
 };
 

@@ -3,14 +3,15 @@
 #include <algorithm>
 
 #include "proxy/base/text.h"
+#include "proxy/http/name_set.h"
 
 namespace vsaproxy::routing {
 namespace {
 
 using base::ErrorKind;
 
-constexpr std::string_view browser_fields[] = {"Origin", "Sec-Fetch-Site",
-                                               "Access-Control-Request-Method", "Referer"};
+constexpr http::NameSet<4> browser_fields({"Origin", "Sec-Fetch-Site",
+                                           "Access-Control-Request-Method", "Referer"});
 
 }  // namespace
 
@@ -24,15 +25,14 @@ base::Result<void> check_host(const AccessRules& rules, std::string_view host_wi
 }
 
 base::Result<void> check_browser(const http::Fields& fields) {
-  for (const std::string_view name : browser_fields) {
-    if (fields.has(name)) {
-      return base::fail(ErrorKind::browser_refused,
-                        fmt::format("the field {} shows that a browser sent the request, and "
-                                    "browsers are refused",
-                                    name));
-    }
-  }
-  return {};
+  const auto found =
+      std::find_if(fields.all().begin(), fields.all().end(),
+                   [](const http::Field& field) { return browser_fields.has(field.name); });
+  if (found == fields.all().end()) return {};
+  return base::fail(ErrorKind::browser_refused,
+                    fmt::format("the field {} shows that a browser sent the request, and "
+                                "browsers are refused",
+                                found->name));
 }
 
 base::Result<void> check_method(std::string_view method) {
