@@ -16,7 +16,7 @@
 namespace vsaproxy::relay {
 
 // Bytes kept for a slow receiver: above this its sender is paused, until they are all sent.
-constexpr std::size_t high_water = 128 * 1024;
+constexpr std::size_t high_water = 64 * 1024;
 
 class ExchangeStore;
 

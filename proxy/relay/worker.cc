@@ -14,7 +14,7 @@
 namespace vsaproxy::relay {
 namespace {
 
-constexpr std::size_t scratch_size = 64 * 1024;
+constexpr std::size_t scratch_size = 128 * 1024;
 constexpr base::Duration sweep_interval = std::chrono::seconds(1);
 
 std::uint64_t random_key() {
