@@ -1,5 +1,8 @@
 #include "proxy/net/dialer.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -42,6 +45,8 @@ class SocketDial final : public Dial, private StreamHandler {
         note_failure(errno);
         continue;
       }
+      const int on = 1;
+      setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       const int result = connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address.storage),
                                  address.length);
       if (result != 0 && errno != EINPROGRESS) {

@@ -1,5 +1,7 @@
 #include "proxy/net/listener.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -33,6 +35,8 @@ base::Result<FileDescriptor> listening_socket(const SocketAddress& address, bool
   const int on = 1;
   if (address.storage.ss_family != AF_UNIX) {
     setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    // Accepted sockets inherit it: one system call less for each.
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (reuse_port) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (address.storage.ss_family == AF_INET6) {
       setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);

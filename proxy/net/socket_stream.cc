@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -19,9 +20,6 @@ constexpr std::size_t kept_capacity = 0;
 }  // namespace
 
 SocketStream::SocketStream(LibeventLoop& loop, FileDescriptor socket) : socket_(std::move(socket)) {
-  const int on = 1;
-  // Fails harmlessly on Unix sockets.
-  setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   read_event_.assign(
       loop.base(), socket_.get(), EV_READ | EV_PERSIST,
       [](evutil_socket_t, short, void* self) noexcept {
@@ -79,13 +77,17 @@ std::size_t SocketStream::send_now(std::span<const std::string_view> parts) {
     vectors[count++] = {.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()};
   }
   if (count == 0) return 0;
+  if (count == 1) {
+    return note_sent(send(socket_.get(), vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL));
+  }
   msghdr message{};
   message.msg_iov = vectors.data();
   message.msg_iovlen = count;
-  // One part costs the kernel less without the vector.
-  const ssize_t n = count == 1
-                        ? send(socket_.get(), vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL)
-                        : sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+  return note_sent(sendmsg(socket_.get(), &message, MSG_NOSIGNAL));
+}
+
+// What a sending call returned, as the bytes that were taken.
+std::size_t SocketStream::note_sent(ssize_t n) {
   if (n >= 0) return static_cast<std::size_t>(n);
   if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS) broken_ = true;
   return 0;

@@ -33,6 +33,7 @@ class SocketStream : public Stream {
   virtual void end_sending();
   virtual void on_read_event();
   virtual void on_write_event();
+  std::size_t note_sent(ssize_t n);
   void want_write_event();
   void flush();
   void keep(std::span<const std::string_view> parts, std::size_t taken);
