@@ -31,6 +31,7 @@ class BodyEncoder {
 class H1ServerCodec final : public ServerCodec {
  public:
   explicit H1ServerCodec(const HeadLimits& limits);
+  const HeadLimits& limits() const { return limits_; }
 
   base::Result<Event> next(std::string_view& input) override;
   RequestHead& head() override { return head_; }

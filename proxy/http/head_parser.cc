@@ -18,6 +18,8 @@ using base::fail;
 using base::Result;
 
 constexpr std::string_view line_end = "\r\n";
+// Longer heads are rare: their memory is not kept.
+constexpr std::size_t largest_kept_buffer = 8 * 1024;
 
 constexpr auto token_table = [] {
   std::array<bool, 256> table{};
@@ -401,6 +403,7 @@ Result<HeadGatherer::Search> HeadGatherer::search(std::string_view bytes) {
 
 void HeadGatherer::clear() {
   buffer_.clear();
+  if (buffer_.capacity() > largest_kept_buffer) std::string().swap(buffer_);
   skipped_ = complete_ = false;
   line_ = searched_ = 0;
 }

@@ -16,6 +16,8 @@ namespace vsaproxy::http {
 struct HeadLimits {
   std::size_t bytes = 32 * 1024;  // start line, fields and the empty line together
   std::size_t count = 100;        // fields
+
+  friend bool operator==(const HeadLimits&, const HeadLimits&) = default;
 };
 
 // Collects a section of lines up to its empty line, however the bytes are split on arrival. Holds a

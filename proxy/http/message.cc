@@ -11,6 +11,8 @@ namespace {
 
 // Holds the additions to a usual head, so that most requests need one block.
 constexpr std::size_t smallest_block = 512;
+// Longer heads are rare: their memory is not kept.
+constexpr std::size_t largest_kept_block = 8 * 1024;
 
 }  // namespace
 
@@ -79,7 +81,12 @@ void Fields::clear() {
   // The newest block is the largest. Only one is kept, so that repeated use ends with one block
   // that is large enough and no allocation.
   if (blocks_.size() > 1) blocks_.erase(blocks_.begin(), blocks_.end() - 1);
-  if (!blocks_.empty()) blocks_.front().clear();
+  if (blocks_.empty()) return;
+  if (blocks_.front().capacity() > largest_kept_block) {
+    blocks_.clear();
+  } else {
+    blocks_.front().clear();
+  }
 }
 
 void Fields::release_memory() {

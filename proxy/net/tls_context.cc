@@ -41,6 +41,8 @@ SslContextHandle new_context(const SSL_METHOD* method, settings::TlsVersion min_
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                       SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  // A record with one system call instead of two: its header is not read apart.
+  SSL_CTX_set_read_ahead(context.get(), 1);
   // RFC 9325, 4.2: AEAD with forward secrecy only.
   SSL_CTX_set_cipher_list(context.get(), "ECDHE+AESGCM:ECDHE+CHACHA20");
   return context;

@@ -160,6 +160,8 @@ void TlsStream::on_read_event() {
 void TlsStream::on_write_event() {
   if (!established_) {
     handshake();
+    // What was read ahead makes no socket readable.
+    if (established_) set_reading(reading_);
     return;
   }
   if (std::exchange(read_wants_write_, false)) SocketStream::on_read_event();

@@ -15,9 +15,6 @@ using http::Event;
 
 // So much of pipelined requests is read ahead.
 constexpr std::size_t max_unread = 64 * 1024;
-// After this an idle connection gives its memory back: nearly at once, since what many connections
-// free together leaves fewer holes.
-constexpr base::Duration memory_patience = std::chrono::milliseconds(250);
 // How long a client may go on sending after an answer that closes (RFC 9112, 9.6).
 constexpr base::Duration linger_patience = std::chrono::seconds(2);
 
@@ -40,11 +37,12 @@ ClientConnection::ClientConnection(Context& context, ClientOwner& owner,
       deadline_(Deadline::calling<&ClientConnection::on_deadline>(context.deadlines(), *this)) {
   stream_->set_handler(this);
   context_.metrics().clients_idle().add(1);
-  idle_since_ = context_.loop().now();
-  deadline_.set(memory_patience);
+  deadline_.set(config_->settings->limits.client_header_timeout);
 }
 
 ClientConnection::~ClientConnection() {
+  exchange_.reset();
+  give_back_codec();
   count_as(Activity::idle);
   context_.metrics().clients_idle().add(-1);
 }
@@ -86,7 +84,7 @@ void ClientConnection::process(std::string_view& input) {
   is_processing_ = true;
   while (may_process()) {
     if (phase_ == Phase::idle && input.empty()) break;
-    if (!codec_) codec_ = std::make_unique<http::H1ServerCodec>(head_limits(*config_));
+    if (!codec_) codec_ = context_.exchanges().take_codec(head_limits(*config_));
     if (phase_ == Phase::idle) begin_head();
     const auto event = codec_->next(input);
     if (!event) {
@@ -98,7 +96,15 @@ void ClientConnection::process(std::string_view& input) {
   }
   is_processing_ = false;
   if (exchange_) exchange_->on_request_pause();
-  if (context_.is_draining() && phase_ == Phase::idle && input.empty()) close_in_order();
+  if (phase_ == Phase::idle && input.empty()) {
+    give_back_codec();
+    if (context_.is_draining()) close_in_order();
+  }
+}
+
+// Between two requests; nothing of the next one has arrived.
+void ClientConnection::give_back_codec() {
+  if (codec_) context_.exchanges().give_back(std::move(codec_));
 }
 
 // Once for each head: bytes that trickle in move the deadline no further.
@@ -181,10 +187,9 @@ void ClientConnection::on_exchange_complete() {
 
 void ClientConnection::next_request() {
   phase_ = Phase::idle;
-  has_served_ = true;
   count_as(Activity::idle);
-  idle_since_ = context_.loop().now();
-  deadline_.set(memory_patience);
+  deadline_.set(config_->settings->limits.client_idle_timeout);
+  if (unread_.empty() && !is_processing_) give_back_codec();
   if (context_.is_draining() && unread_.empty() && !is_processing_) drain();
 }
 
@@ -270,19 +275,12 @@ void ClientConnection::close_in_order() {
 void ClientConnection::on_deadline() {
   const settings::Limits& limits = config_->settings->limits;
   switch (phase_) {
-    case Phase::idle: {
-      if (unread_.empty()) codec_.reset();
-      const auto idle_for =
-          std::chrono::duration_cast<base::Duration>(context_.loop().now() - idle_since_);
-      const auto limit = has_served_ ? limits.client_idle_timeout : limits.client_header_timeout;
-      if (idle_for >= limit) return close_in_order();
-      return deadline_.set(limit - idle_for);
-    }
+    case Phase::idle:
+    case Phase::discarding:
+      return close_in_order();
     case Phase::reading_head:
       return answer_without_exchange(
           {ErrorKind::request_timeout, "the head did not arrive in time"});
-    case Phase::discarding:
-      return close_in_order();
     case Phase::lingering:
       // A slow reader may go on as long as it reads.
       if (stream_->unsent() > 0 && stream_->unsent() < last_unsent_) {

@@ -73,6 +73,7 @@ class ClientConnection final : private net::StreamHandler {
   void adopt_config();
   void begin_exchange();
   void next_request();
+  void give_back_codec();
   void on_bad_request(const base::Error& error);
   void answer_without_exchange(const base::Error& error);
   void on_client_closed();
@@ -89,16 +90,14 @@ class ClientConnection final : private net::StreamHandler {
   std::size_t listener_;
   std::size_t place_ = 0;
   const std::string peer_;
-  std::unique_ptr<http::H1ServerCodec> codec_;  // null while idle for some time
+  std::unique_ptr<http::H1ServerCodec> codec_;  // null while idle
   Phase phase_ = Phase::idle;
   std::string unread_;  // received, but not wanted yet
   bool is_tls_ = false;
   bool is_processing_ = false;
   bool is_broken_ = false;
-  bool has_served_ = false;
   bool has_read_everything_ = false;  // when lingering began
   Activity activity_ = Activity::idle;
-  base::Time idle_since_{};
   std::size_t last_unsent_ = 0;
   ExchangePtr exchange_;
   Deadline deadline_;

@@ -235,7 +235,10 @@ bool Exchange::must_keep_sent_body() const {
 void Exchange::keep_sent_body(std::string_view data) {
   std::string& held = buffers_.held_body;
   if (!held_is_complete_ || (held.empty() && data.empty())) return;
-  if (must_keep_sent_body() && held.size() + data.size() <= upstream().replay.max_body) {
+  const std::size_t most = upstream().replay.max_body;
+  if (must_keep_sent_body() && held.size() + data.size() <= most) {
+    const http::BodyFraming& body = client_.codec().head().body;
+    if (body.kind == http::Framing::length) held.reserve(std::min<std::size_t>(body.length, most));
     held.append(data);
     return;
   }

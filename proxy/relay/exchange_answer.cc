@@ -146,6 +146,7 @@ void Exchange::finish_watching() {
 void Exchange::drop_refused_answer() {
   if (connection_) give_back_connection();
   buffers_.answer = http::ResponseHead();
+  buffers_.answer_trailers.clear();
   buffers_.held_refused.clear();
   buffers_.hold.clear();
   answer_is_whole_ = false;

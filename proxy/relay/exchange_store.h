@@ -1,11 +1,13 @@
 #pragma once
-// The exchanges of one worker. Their memory goes from one to the next, so that a request on a
-// kept-alive connection allocates nothing. Owned by the worker, outlives its clients; one thread.
+// The exchanges of one worker, and the codecs that requests are read with. Their memory goes from
+// one to the next: a request on a kept-alive connection allocates nothing, and an idle client owns
+// none. Owned by the worker, outlives its clients; one thread.
 
 #include <cstddef>
 #include <memory>
 #include <vector>
 
+#include "proxy/http/h1_codec.h"
 #include "proxy/relay/deadline.h"
 #include "proxy/relay/relay_config.h"
 
@@ -32,6 +34,10 @@ class ExchangeStore {
   ExchangePtr make(Context& context, ClientConnection& client, const RelayConfig& config,
                    std::size_t listener);
 
+  // A codec as new. It may go back at any time between two requests.
+  std::unique_ptr<http::H1ServerCodec> take_codec(const http::HeadLimits& limits);
+  void give_back(std::unique_ptr<http::H1ServerCodec> codec);
+
   // So much memory is kept for later, and none once no exchange has ended for that long.
   static constexpr std::size_t most_free = 256;
   static constexpr base::Duration patience = std::chrono::seconds(1);
@@ -44,6 +50,7 @@ class ExchangeStore {
   void on_quiet();
 
   std::vector<std::unique_ptr<Slot>> free_;
+  std::vector<std::unique_ptr<http::H1ServerCodec>> free_codecs_;
   Deadline quiet_;
 };
 

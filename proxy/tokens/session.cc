@@ -84,10 +84,26 @@ void Session::start() {
 
 void Session::retire(Session* successor) {
   is_retired_ = true;
+  renewal_timer_->stop();
+  if (successor == successor_) return;
   successor_ = successor;
   followed_generation_ = 0;
-  renewal_timer_->stop();
-  if (successor_ != nullptr) retry_timer_->stop();
+  if (phase_ != Phase::idle) return;
+  if (successor_ == nullptr) {
+    if (std::exchange(is_following_, false)) begin_login(Urgency::nothing_to_lose);
+    return;
+  }
+  retry_timer_->stop();
+  // Whoever waits for the next try waits for the successor's now.
+  if (state_.block || is_following_) follow_successor();
+}
+
+void Session::revive() {
+  successor_ = nullptr;
+  if (!std::exchange(is_retired_, false)) return;
+  if (std::exchange(is_following_, false)) state_.block.reset();
+  if (!has_usable_credential()) return begin_login(Urgency::nothing_to_lose);
+  if (settings_.scheme->logs_in) schedule_renewal(tools_.loop.now());
 }
 
 void Session::follow_successor() {
@@ -104,29 +120,26 @@ void Session::follow_successor() {
 
 void Session::on_successor(const SessionUpdate& update) {
   if (!is_following_) return;
+  const Time now = tools_.loop.now();
   const auto& credential = update.credential;
-  if (credential && credential->generation > followed_generation_ &&
-      !credential->is_expired(tools_.loop.now())) {
+  const bool is_usable = credential && !credential->is_expired(now);
+  if (is_usable && credential->generation > followed_generation_) {
     followed_generation_ = credential->generation;
     auth::Credential own = *credential;
     own.generation = ++generation_;
     state_.credential = std::make_shared<const auth::Credential>(std::move(own));
     state_.block.reset();
     state_.acquitted = update.acquitted;
-  } else if (update.block) {
-    state_.block = update.block;
+    is_following_ = false;
+  } else if (is_usable && update.acquitted && credential->generation == followed_generation_) {
+    state_.acquitted = true;
+    is_following_ = false;
+  } else if (update.block && now < update.block->until) {
+    state_.block = update.block;  // its next try is ours
   } else {
     return;
   }
-  is_following_ = false;
   tools_.publish(state_);
-}
-
-void Session::revive() {
-  successor_ = nullptr;
-  is_following_ = false;
-  if (!std::exchange(is_retired_, false) || !state_.credential) return;
-  if (settings_.scheme->logs_in) schedule_renewal(tools_.loop.now());
 }
 
 void Session::need() {
@@ -403,6 +416,7 @@ std::vector<std::uint64_t> Session::secret_stamps() const {
 void Session::poll() {
   // A good session keeps its secret until the next login.
   const bool is_static = !settings_.scheme->logs_in;
+  if (successor_ != nullptr) return;
   if (phase_ != Phase::idle || (!state_.block && !is_static)) return;
   // Other sessions of the account write the record too, with each login.
   const bool has_new_record = is_stopped() && tools_.ledger.stamp(account()) != seen_record_stamp_;

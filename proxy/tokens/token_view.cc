@@ -98,7 +98,9 @@ bool TokenView::report_refused(SessionId id, std::uint64_t generation, Replayabl
     return false;
   }
   if (replayable == Replayable::no) return false;
-  if (is_current) reports_.refused(id, generation);
+  if (is_current && std::exchange(known.reported_generation, generation) != generation) {
+    reports_.refused(id, generation);
+  }
   return true;
 }
 
@@ -116,6 +118,7 @@ void TokenView::update(SessionId id, SessionUpdate update) {
   known.state = std::move(update);
   known.asked = false;
   known.suspected_generation = 0;
+  known.reported_generation = 0;
   acknowledge_hold(id, known);
   // A waiter that is served may add or withdraw others: each is looked at once, if still there.
   std::vector<Wait*> waits(known.waits.begin(), known.waits.end());
@@ -152,7 +155,9 @@ TokenView::Wait::Wait(TokenView& view, const Need& need, Duration patience,
       waiter_(waiter),
       timer_(view.loop_.make_timer([this] {
         // Should the question have been lost, the next request asks again.
-        view_->session(need_.session).asked = false;
+        Session& known = view_->session(need_.session);
+        known.asked = false;
+        known.reported_generation = 0;
         finish(base::fail(Error{ErrorKind::login_unavailable, "no login succeeded in time",
                                 std::chrono::seconds(1)}));
       })) {

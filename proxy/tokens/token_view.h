@@ -61,8 +61,9 @@ class TokenView {
  private:
   struct Session {
     SessionUpdate state;
-    bool asked = false;                 // need() is on its way
-    std::uint64_t used_generation = 0;  // used() was sent for
+    bool asked = false;                     // need() is on its way
+    std::uint64_t used_generation = 0;      // used() was sent for
+    std::uint64_t reported_generation = 0;  // refused() was sent for, since the last update
     std::uint64_t acknowledged_hold = 0;
     // Reported as refused from here: until the manager has looked, nothing that can't be replayed
     // is sent with it. 0: none.
