@@ -106,6 +106,7 @@ class Exchange final : private AnswerHandler,
   bool is_refused_status(int status) const;
   void on_session_refused();
   void keep_refused_data(std::string_view data);
+  void begin_due_replay();
   void drop_refused_answer();
   void forward_kept_answer();
   void forward_head();
@@ -164,6 +165,7 @@ class Exchange final : private AnswerHandler,
   bool upstream_is_paused_ = false;
 
   bool is_watching_ = false;      // the look goes on while the answer is being sent
+  bool replay_is_due_ = false;    // once what has arrived of the refusal is read
   bool answer_is_whole_ = false;  // of a kept answer
   bool answer_is_broken_ = false;
   bool head_is_forwarded_ = false;

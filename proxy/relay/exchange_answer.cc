@@ -59,8 +59,18 @@ void Exchange::on_session_refused() {
   upload_is_stopped_ = true;
   deadline_.clear();
   refused_generation_ = generation;
-  if (answer_is_whole_) give_back_connection();
+  // A fresh session may be there at once: the rest of the answer, if it has come, is read first, so
+  // that its connection can be used again.
+  if (!answer_is_whole_) {
+    replay_is_due_ = true;
+    return;
+  }
+  give_back_connection();
   seek_credential();
+}
+
+void Exchange::begin_due_replay() {
+  if (std::exchange(replay_is_due_, false)) seek_credential();
 }
 
 void Exchange::on_answer_data(std::string_view data) {
@@ -96,7 +106,8 @@ void Exchange::on_answer_end() {
     case State::awaiting_fresh_session:
       answer_is_whole_ = true;
       buffers_.answer_trailers = std::move(connection_->codec().trailers());
-      return give_back_connection();
+      give_back_connection();
+      return begin_due_replay();
     case State::holding_answer:
       answer_is_whole_ = true;
       if (buffers_.hold.says_session_lost(*credential_settings()->scheme)) {
@@ -114,6 +125,7 @@ void Exchange::on_answer_end() {
 }
 
 void Exchange::on_answer_pause() {
+  if (replay_is_due_) return begin_due_replay();
   if (state_ == State::holding_answer && !hold_deadline_.is_set()) {
     hold_deadline_.set(ResponseHold::patience);
   }
@@ -253,7 +265,8 @@ void Exchange::on_client_drained() {
 void Exchange::on_upstream_failed(const Error& error) {
   if (state_ == State::awaiting_fresh_session) {
     answer_is_broken_ = true;
-    return give_back_connection();
+    give_back_connection();
+    return begin_due_replay();
   }
   flush_to_client();
   if (state_ == State::finished) return;

@@ -139,14 +139,43 @@ TEST_CASE("a refused request is replayed at once if a newer session is there alr
   bench.settle();
   bench.log_in("new");
   bench.reports();
-  bench.upstream().send(refusal);
-  bench.settle();
-  CHECK(bench.reports() == Reports{"used 2"});
-  REQUIRE(bench.upstreams() == 2);
-  CHECK(bearer(bench.upstream(1).received()) == "Bearer new");
-  bench.upstream(1).send(answer("200 OK", "done"));
+  const std::size_t before = bench.upstream().received().size();
+  SECTION("on the same connection if the refusal has come whole") {
+    bench.upstream().send(refusal);
+    bench.settle();
+    CHECK(bench.reports() == Reports{"used 2"});
+    REQUIRE(bench.upstreams() == 1);
+    CHECK(bearer(bench.upstream().received().substr(before)) == "Bearer new");
+    bench.upstream().send(answer("200 OK", "done"));
+  }
+  SECTION("else on another") {
+    bench.upstream().send(refusal.substr(0, refusal.size() - 3));
+    bench.settle();
+    CHECK(bench.reports() == Reports{"used 2"});
+    REQUIRE(bench.upstreams() == 2);
+    CHECK(bearer(bench.upstream(1).received()) == "Bearer new");
+    bench.upstream(1).send(answer("200 OK", "done"));
+  }
   bench.settle();
   CHECK(read_message(client->received()).body == "done");
+}
+
+TEST_CASE("the trailers of a refusal stay out of the replay's answer") {
+  RelayBench bench(session_file());
+  bench.log_in("old");
+  const PeerPtr client = bench.connect();
+  client->send(request("GET /"));
+  bench.settle();
+  bench.upstream().send("HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                        chunked("refused", 3, "X-Sum: refused"));
+  bench.settle();
+  bench.log_in("new");
+  bench.upstream().send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                        chunked("done", 3, "X-Sum: done"));
+  bench.settle();
+  const std::string received = client->received();
+  CHECK(received.find("X-Sum: done") != std::string::npos);
+  CHECK(received.find("X-Sum: refused") == std::string::npos);
 }
 
 TEST_CASE("the upstream's own refusal passes untouched when the login fails") {
