@@ -320,4 +320,22 @@ TEST_CASE("a body that breaks off or is malformed never looks whole to the upstr
   }
 }
 
+TEST_CASE("the trailers of a refusal stay out of the replay's answer") {
+  RelayBench bench(session_file());
+  bench.log_in("old");
+  const PeerPtr client = bench.connect();
+  client->send(request("GET /"));
+  bench.settle();
+  bench.upstream().send("HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                        chunked("refused", 3, "X-Sum: refused"));
+  bench.settle();
+  bench.log_in("new");
+  bench.upstream().send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                        chunked("done", 3, "X-Sum: done"));
+  bench.settle();
+  const std::string received = client->received();
+  CHECK(received.find("X-Sum: done") != std::string::npos);
+  CHECK(received.find("X-Sum: refused") == std::string::npos);
+}
+
 }  // namespace vsaproxy::relay
