@@ -31,7 +31,8 @@ class HeadGatherer {
 
   // Consumes the front of the input. The section with its empty line once it is there (valid until
   // the next call, or as long as the input); nothing if the input is used up before that. Errors:
-  // bad_request (a CR or LF that stands alone), headers_too_large.
+  // bad_request (an LF that stands alone, or a CR in a line that has not ended: one within a whole
+  // line is left to the parser), headers_too_large.
   base::Result<std::optional<std::string_view>> gather(std::string_view& input);
 
   // True if nothing of an incomplete section is held.

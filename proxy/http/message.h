@@ -78,7 +78,7 @@ class Fields {
   void remove_if(Predicate&& predicate) {
     std::erase_if(fields_, predicate);
   }
-  // Empties it, and keeps memory for the next message.
+  // Empties it, and keeps as much memory as a usual message needs.
   void clear();
   // Empties it and owns no heap memory any more.
   void release_memory();

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <type_traits>
 
 namespace vsaproxy::ops {
 namespace {
@@ -14,21 +15,7 @@ struct FrameHead {
   std::size_t size = 0;  // of what follows
 };
 
-constexpr std::size_t text_count = 11;
-
-// An AccessRecord without its texts.
-struct AccessHead {
-  base::WallTime at;
-  int status = 0;
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;
-  std::chrono::microseconds total{};
-  std::chrono::microseconds upstream_time{};
-  std::chrono::microseconds login_wait{};
-  bool replayed = false;
-  bool reused = false;
-  std::array<std::size_t, text_count> sizes{};
-};
+static_assert(std::is_trivially_copyable_v<AccessRecord>);
 
 template <class Record>
 auto texts_of(Record& record) {
@@ -50,22 +37,13 @@ T take_bytes(std::string_view& from) {
   return value;
 }
 
+// Its texts stand behind the record, whose views still tell their sizes.
 AccessRecord read_access(std::string_view frame) {
-  const auto head = take_bytes<AccessHead>(frame);
-  AccessRecord record;
-  record.at = head.at;
-  record.status = head.status;
-  record.bytes_in = head.bytes_in;
-  record.bytes_out = head.bytes_out;
-  record.total = head.total;
-  record.upstream_time = head.upstream_time;
-  record.login_wait = head.login_wait;
-  record.replayed = head.replayed;
-  record.reused = head.reused;
-  const auto texts = texts_of(record);
-  for (std::size_t i = 0; i < text_count; ++i) {
-    *texts[i] = frame.substr(0, head.sizes[i]);
-    frame.remove_prefix(head.sizes[i]);
+  auto record = take_bytes<AccessRecord>(frame);
+  for (std::string_view* text : texts_of(record)) {
+    const std::size_t size = text->size();
+    *text = frame.substr(0, size);
+    frame.remove_prefix(size);
   }
   return record;
 }
@@ -78,19 +56,11 @@ void append_line_frame(std::string_view line, std::string& frames) {
 }
 
 void append_access_frame(const AccessRecord& record, std::string& frames) {
-  AccessHead head{record.at,         record.status,
-                  record.bytes_in,   record.bytes_out,
-                  record.total,      record.upstream_time,
-                  record.login_wait, record.replayed,
-                  record.reused,     {}};
   const auto texts = texts_of(record);
-  FrameHead frame{Kind::access, sizeof head};
-  for (std::size_t i = 0; i < text_count; ++i) {
-    head.sizes[i] = texts[i]->size();
-    frame.size += head.sizes[i];
-  }
-  append_bytes(frame, frames);
+  FrameHead head{Kind::access, sizeof record};
+  for (const auto* text : texts) head.size += text->size();
   append_bytes(head, frames);
+  append_bytes(record, frames);
   for (const auto* text : texts) frames.append(*text);
 }
 
