@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include <cstring>
 #include <ostream>
 #include <utility>
 
@@ -9,7 +10,8 @@ namespace vsaproxy::base {
 
 void wipe(std::string& text) noexcept {
   // capacity(): a text that was cut short still holds its former tail.
-  OPENSSL_cleanse(text.data(), text.capacity());
+  // Every request wipes its head: OPENSSL_cleanse() takes ten times the instructions.
+  explicit_bzero(text.data(), text.capacity());
   text.clear();
 }
 

@@ -9,10 +9,13 @@ namespace vsaproxy::base {
 
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
+// Most texts that are equal are spelt alike: one comparison of words instead of one of each letter.
 constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return to_lower(x) == to_lower(y);
-         });
+  if (a.size() != b.size()) return false;
+  if (a.empty()) return true;
+  if (to_lower(a.front()) != to_lower(b.front())) return false;
+  return a == b || std::equal(a.begin(), a.end(), b.begin(),
+                              [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
 constexpr bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {

@@ -72,9 +72,9 @@ void Exchange::prepare_request() {
 
 bool Exchange::method_is_replayable() const {
   const settings::Replay& replay = upstream().replay;
+  if (replay.all_methods) return true;
   const auto method = client_.codec().head().method;
-  return replay.all_methods ||
-         std::find(replay.methods.begin(), replay.methods.end(), method) != replay.methods.end();
+  return std::find(replay.methods.begin(), replay.methods.end(), method) != replay.methods.end();
 }
 
 bool Exchange::can_replay() const {
@@ -83,13 +83,13 @@ bool Exchange::can_replay() const {
 
 // Before the request is sent: will it be possible, should the session be refused?
 tokens::Replayable Exchange::replayable() const {
+  if (replayed_ || !method_is_replayable()) return tokens::Replayable::no;
   const settings::Replay& replay = upstream().replay;
   const http::BodyFraming& body = client_.codec().head().body;
   const bool body_fits = body.kind == http::Framing::none ||
                          (body.kind == http::Framing::length && body.length <= replay.max_body) ||
                          (request_ended_ && held_is_complete_) || replay.expect_continue;
-  return !replayed_ && method_is_replayable() && body_fits ? tokens::Replayable::yes
-                                                           : tokens::Replayable::no;
+  return body_fits ? tokens::Replayable::yes : tokens::Replayable::no;
 }
 
 void Exchange::seek_credential() {

@@ -84,17 +84,18 @@ Result<std::string> allowed_host(const RelayConfig& config, std::size_t listener
 // out a live token.
 bool is_login_path(const settings::Credential& credential, std::string_view method,
                    std::string_view path) {
-  const auth::SchemeSpec& scheme = *credential.scheme;
-  auto base = credential.values.text(scheme.base_field).value_or("");
-  if (base.ends_with('/')) base.remove_suffix(1);
-  if (!base::starts_with_ignoring_case(path, base)) return false;
-  path.remove_prefix(base.size());
+  const std::string_view base = credential.api_base;
+  const auto& calls = credential.scheme->login_paths;
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  if (path.size() <= base.size()) return false;
   const std::string_view asked = method == "HEAD" ? "GET" : method;
-  return std::any_of(scheme.login_paths.begin(), scheme.login_paths.end(),
+  const std::string_view rest = path.substr(base.size());
+  // The end first: nearly every path has the base, hardly any the end.
+  return std::any_of(calls.begin(), calls.end(),
                      [&](const auth::LoginPath& login) {
-                       return login.method == asked && base::equals_ignoring_case(login.path, path);
-                     });
+                       return base::equals_ignoring_case(login.path, rest) && login.method == asked;
+                     }) &&
+         base::starts_with_ignoring_case(path, base);
 }
 
 Result<void> check_route(const RelayConfig& config, const http::RequestHead& head,

@@ -1,23 +1,18 @@
 #include "proxy/relay/response_hold.h"
 
+#include "proxy/base/text.h"
 #include "proxy/relay/content_coding.h"
 
 namespace vsaproxy::relay {
-namespace {
-
-std::string_view value_of(const http::Fields& fields, std::string_view name) {
-  const http::Field* field = fields.find(name);
-  return field == nullptr ? std::string_view() : field->value;
-}
-
-}  // namespace
-
 bool ResponseHold::begin(const auth::SchemeSpec& spec, const http::ResponseHead& head) {
   if (head.status < 200 || head.status > 299 || head.body.kind == http::Framing::none) return false;
   if (head.body.kind == http::Framing::length && head.body.length > max_bytes) return false;
   status_ = head.status;
-  type_ = value_of(head.fields, "Content-Type");
-  coding_ = value_of(head.fields, "Content-Encoding");
+  type_ = coding_ = {};
+  for (const http::Field& field : head.fields.all()) {
+    if (base::equals_ignoring_case(field.name, "Content-Type")) type_ = field.value;
+    if (base::equals_ignoring_case(field.name, "Content-Encoding")) coding_ = field.value;
+  }
   return auth::may_hold_lost_session(spec, type_) && is_readable_coding(coding_);
 }
 

@@ -128,16 +128,17 @@ void parse_budget(const Mapping& mapping, auth::BudgetSettings& budget) {
   keys.read("per", budget.per);
 }
 
-std::string default_check_path(const Credential& credential) {
-  const auth::SchemeSpec& scheme = *credential.scheme;
-  if (scheme.check_path.empty()) return "";
-  auto base = credential.values.text(scheme.base_field).value_or("");
+std::string api_base(const Credential& credential) {
+  auto base = credential.values.text(credential.scheme->base_field).value_or("");
   while (base.ends_with('/')) base.remove_suffix(1);
-  return fmt::format("{}{}", base, scheme.check_path);
+  return std::string(base);
 }
 
 void parse_check(const Mapping& mapping, Credential& credential) {
-  credential.check.path = default_check_path(credential);
+  const std::string_view default_path = credential.scheme->check_path;
+  if (!default_path.empty()) {
+    credential.check.path = fmt::format("{}{}", credential.api_base, default_path);
+  }
   const YamlNode* node = mapping.find("check");
   if (!node) return;
   const Mapping check(*node, "in \"check\" " + mapping.where(), check_keys, mapping.problems());
@@ -206,6 +207,7 @@ Parsed parse_credential(const YamlNode& node, const std::string& name, Problems&
   const std::size_t problems_before = problems.size();
   const Mapping mapping(node, where, keys, problems);
   read_fields(mapping, problems_before, parsed.credential);
+  parsed.credential.api_base = api_base(parsed.credential);
   parse_common_keys(mapping, parsed.credential);
   return parsed;
 }
