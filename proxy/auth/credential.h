@@ -1,5 +1,5 @@
 #pragma once
-// What one login (or one static secret) yields: the fields to put into a request, and until when.
+// What one login (or one static secret) yields: what to put into a request, and until when.
 // Immutable once published; shared by all threads.
 
 #include <cstdint>
@@ -20,6 +20,10 @@ struct InjectedField {
 
 struct Credential {
   std::vector<InjectedField> fields;
+  // What a MessageEditor puts into bodies and targets; empty where the fields say it all.
+  base::Secret token;
+  // What only the scheme reads, to renew with less than a whole login: see Scheme::start().
+  base::Secret renewal;
   // By this process's steady clock; empty: the answer stated no usable end.
   std::optional<base::Time> expires;
   // Set when published. Grows with each login of a session: a report on an older one is stale.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "proxy/auth/credential.h"
+#include "proxy/auth/message_editor.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/field.h"
 #include "proxy/base/result.h"
@@ -25,6 +27,9 @@ struct LoginRequest {
   base::Secret body;                  // may be empty
   std::string content_type;           // empty without a body
   bool second_try = false;            // after a rejection: the budget is asked again before sending
+  // False: carries nothing whose rejection could lock the account, as a refresh token. Then the
+  // budget is not asked, and a rejection is not counted.
+  bool spends_budget = true;
 };
 
 struct LoginResponse {
@@ -43,7 +48,9 @@ using Step = std::variant<LoginRequest, Credential>;
 class Scheme {
  public:
   virtual ~Scheme() = default;
-  virtual base::Result<Step> start(base::Time now) = 0;
+  // Of one login: another is made for the next. `former` is what the last one yielded, in this
+  // process or as kept in the session cache; null: nothing is known. Not kept.
+  virtual base::Result<Step> start(base::Time now, const Credential* former) = 0;
   virtual base::Result<Step> on_response(const LoginResponse& response, base::Time now) = 0;
 };
 
@@ -54,12 +61,36 @@ struct SchemeInput {
   std::function<std::uint32_t()> random;  // uniform
 };
 
+enum class LoginCall { login, logout };
+
 // A call of the API that logs in or out, under the credential's base path. Compared without case,
-// an optional slash at the end.
+// an optional slash at the end; a segment "{}" is any one.
 struct LoginPath {
   std::string_view method;
   std::string_view path;
+  LoginCall call = LoginCall::login;
 };
+
+// A tool's own login or logout call, which the proxy answers itself.
+struct StubRequest {
+  LoginCall call = LoginCall::login;
+  std::string_view method;
+  std::string_view path;       // under the base, as in LoginPath; of an editor's call: the target
+  std::string_view operation;  // of an editor's call: Inspection::login_operation
+  std::string_view content_type;  // of the request
+  base::WallTime now;
+  base::WallTime expires;    // of the session that stands behind it
+  std::string_view failure;  // why there is no session, for a reader; empty: there is one
+};
+
+struct LocalAnswer {
+  int status = 200;
+  std::string content_type;  // empty: no body
+  std::string body;
+};
+
+// The bodies in which an API says that a session is gone.
+enum class LostSessionMedia { none, json, xml };
 
 // An answer as far as it was read, for SchemeSpec::session_lost.
 struct AnswerLook {
@@ -72,20 +103,29 @@ struct AnswerLook {
 struct SchemeSpec {
   std::string_view name;
   std::span<const base::Field> fields;
-  bool logs_in = false;            // false: the credential is static and never renewed
-  bool one_session = false;        // default of the key of that name
-  std::string_view account_field;  // key whose text names the account, for the login budget
-  std::string_view base_field;     // key of the API's path prefix, "" if none
-  std::string_view check_path;     // default of check.path, under the base
+  bool logs_in = false;  // false: the credential is static and never renewed
+  // Of a type that logs in: true if these values make it static all the same, as an API key.
+  bool (*is_static)(const base::FieldValues& values) = nullptr;
+  bool one_session = false;          // default of the key of that name
+  std::string_view account_field;    // key whose text names the account, for the login budget
+  std::string_view base_field;       // key of the API's path prefix, "" if none
+  std::string_view login_url_field;  // key of the URL to log in at; "": the upstream's origin
+  std::string_view check_path;       // default of check.path, under the base
   std::span<const LoginPath> login_paths;
+  // Answers a call of login_paths, or one that the editor found. Null: there are none.
+  LocalAnswer (*stub)(const StubRequest& request) = nullptr;
+  LostSessionMedia lost_session_media = LostSessionMedia::none;
   // True if the answer says "session gone" in its body. Null: only statuses count.
   bool (*session_lost)(const AnswerLook& answer) = nullptr;
+  // Null: the credential goes into fields only.
+  std::unique_ptr<const MessageEditor> (*make_editor)(const base::FieldValues& values) = nullptr;
   // What the table can't say, over several keys; "" if fine.
   std::string (*fault)(const base::FieldValues& values) = nullptr;
   base::Result<std::unique_ptr<Scheme>> (*make)(SchemeInput input) = nullptr;
 };
 
-// True for content types whose small bodies can hold an expired session (application/json, +json).
+// True for content types whose small bodies can hold an expired session: application/json and
+// +json, or text/xml, application/xml and +xml.
 bool may_hold_lost_session(const SchemeSpec& spec, std::string_view content_type);
 
 }  // namespace vsaproxy::auth

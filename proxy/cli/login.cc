@@ -163,7 +163,7 @@ void print_outcome(const Outcome& outcome, net::EventLoop& loop) {
 int login_at(const Settings& settings, const Credential& credential, const Upstream& upstream,
              ops::Log& log) {
   say("credential {} at {}\n", credential.name, upstream.origin.to_string());
-  if (!credential.scheme->logs_in) {
+  if (!credential.logs_in) {
     say("  outcome       nothing to try: {} is sent as it is\n", credential.scheme->name);
     return 0;
   }

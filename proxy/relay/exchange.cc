@@ -226,7 +226,7 @@ void Exchange::flush_to_upstream(std::string_view data) {
 // A refusal of the session, or the end of a reused connection, may ask for it once more.
 bool Exchange::must_keep_sent_body() const {
   const auto* credential = credential_settings();
-  const bool logs_in = credential != nullptr && credential->scheme->logs_in;
+  const bool logs_in = credential != nullptr && credential->logs_in;
   return (logs_in && method_is_replayable()) ||
          (connection_was_reused_ && is_idempotent(client_.codec().head().method));
 }

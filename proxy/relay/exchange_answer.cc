@@ -20,7 +20,7 @@ void Exchange::on_answer_interim(int status) {
 
 bool Exchange::is_refused_status(int status) const {
   const auto* credential = credential_settings();
-  if (credential == nullptr || !credential->scheme->logs_in) return false;
+  if (credential == nullptr || !credential->logs_in) return false;
   const auto& statuses = credential->relogin_on;
   return std::find(statuses.begin(), statuses.end(), status) != statuses.end();
 }

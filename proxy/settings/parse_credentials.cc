@@ -134,6 +134,11 @@ std::string api_base(const Credential& credential) {
   return std::string(base);
 }
 
+bool logs_in(const Credential& credential) {
+  const auth::SchemeSpec& spec = *credential.scheme;
+  return spec.logs_in && (spec.is_static == nullptr || !spec.is_static(credential.values));
+}
+
 void parse_check(const Mapping& mapping, Credential& credential) {
   const std::string_view default_path = credential.scheme->check_path;
   if (!default_path.empty()) {
@@ -208,6 +213,7 @@ Parsed parse_credential(const YamlNode& node, const std::string& name, Problems&
   const Mapping mapping(node, where, keys, problems);
   read_fields(mapping, problems_before, parsed.credential);
   parsed.credential.api_base = api_base(parsed.credential);
+  parsed.credential.logs_in = logs_in(parsed.credential);
   parse_common_keys(mapping, parsed.credential);
   return parsed;
 }

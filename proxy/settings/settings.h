@@ -68,6 +68,7 @@ struct Credential {
   const auth::SchemeSpec* scheme = nullptr;
   base::FieldValues values;
   std::string api_base;  // where the API lives under the upstream's url; no slash at the end
+  bool logs_in = false;  // else the values make it static
   auth::Lead renew_before = Duration(seconds(60));
   Duration max_age = minutes(25);
   bool one_session = false;  // the scheme's default, unless written

@@ -33,6 +33,11 @@ std::string_view result_name(ErrorKind kind) {
   }
 }
 
+// A credential with several secrets is another one as soon as one of them changes.
+void append_secret(base::Secret& all, const base::Secret& one) {
+  all = all.empty() ? one : base::Secret::take(fmt::format("{}\n{}", all.reveal(), one.reveal()));
+}
+
 // What a client is told: only the reasons for 503 that it can act on.
 ErrorKind client_reason(ErrorKind kind) {
   return kind == ErrorKind::login_rejected || kind == ErrorKind::login_budget_spent
@@ -103,7 +108,7 @@ void Session::revive() {
   if (!std::exchange(is_retired_, false)) return;
   if (std::exchange(is_following_, false)) state_.block.reset();
   if (!has_usable_credential()) return begin_login(Urgency::nothing_to_lose);
-  if (settings_.scheme->logs_in) schedule_renewal(tools_.loop.now());
+  if (settings_.logs_in) schedule_renewal(tools_.loop.now());
 }
 
 void Session::follow_successor() {
@@ -157,12 +162,12 @@ void Session::used(std::uint64_t generation) {
 }
 
 void Session::refused(std::uint64_t generation) {
-  if (generation != generation_ || state_.acquitted || !settings_.scheme->logs_in) return;
+  if (generation != generation_ || state_.acquitted || !settings_.logs_in) return;
   begin_login(has_usable_credential() ? Urgency::refusal : Urgency::nothing_to_lose);
 }
 
 void Session::suspect(std::uint64_t generation) {
-  if (generation != generation_ || !settings_.scheme->logs_in) return;
+  if (generation != generation_ || !settings_.logs_in) return;
   begin_check();
   // Workers keep requests back until they hear of it.
   if (!check_ && phase_ == Phase::idle && !state_.acquitted) tools_.publish(state_);
@@ -220,18 +225,19 @@ void Session::run_login() {
   auto made = make_scheme();
   if (!made) return fail(std::move(made.error()));
   scheme_ = std::move(*made);
-  take_step(scheme_->start(tools_.loop.now()));
+  take_step(scheme_->start(tools_.loop.now(), state_.credential.get()));
 }
 
 Result<std::unique_ptr<auth::Scheme>> Session::make_scheme() {
   seen_secret_stamps_ = secret_stamps();  // before reading: what changes from here on is news
   auth::SchemeInput input;
   input.values = &settings_.values;
+  login_secret_ = base::Secret();
   input.random = tools_.random;
   for (const auto& [key, ref] : settings_.values.secrets()) {
     auto secret = tools_.read_secret(ref);
     if (!secret) return base::fail(std::move(secret.error()));
-    login_secret_ = *secret;
+    append_secret(login_secret_, *secret);
     input.secrets.emplace(key, std::move(*secret));
   }
   return settings_.scheme->make(std::move(input));
@@ -246,7 +252,7 @@ void Session::take_step(Result<auth::Step> step) {
 }
 
 void Session::send(const auth::LoginRequest& request) {
-  if (attempt_.empty() || request.second_try) {
+  if (request.spends_budget && (attempt_.empty() || request.second_try)) {
     auto begun =
         tools_.ledger.begin(account(), login_secret_, settings_.login_budget, tools_.wall_now());
     if (!begun) return fail(std::move(begun.error()));
@@ -277,12 +283,12 @@ void Session::succeed(auth::Credential credential) {
                        {{"credential", settings_.name}, {"detail", kept.error().detail}});
     }
   }
-  if (settings_.scheme->logs_in && !credential.expires)
-    credential.expires = now + settings_.max_age;
+  if (settings_.logs_in && !credential.expires) credential.expires = now + settings_.max_age;
   credential.generation = ++generation_;
-  if (!credential.fields.empty()) {
-    credential.fingerprint = tools_.fingerprint(credential.fields.front().value.reveal());
-  }
+  const base::Secret* shown = !credential.token.empty()   ? &credential.token
+                              : credential.fields.empty() ? nullptr
+                                                          : &credential.fields.front().value;
+  if (shown != nullptr) credential.fingerprint = tools_.fingerprint(shown->reveal());
   const auto lifetime = credential.expires
                             ? std::chrono::duration_cast<Duration>(*credential.expires - now)
                             : Duration::zero();
@@ -292,7 +298,7 @@ void Session::succeed(auth::Credential credential) {
   was_used_ = false;
   was_ready_ = true;
   backoff_.reset();
-  if (settings_.scheme->logs_in) {
+  if (settings_.logs_in) {
     count("ok");
     const std::string expires_in = in_seconds(lifetime);
     tools_.log.write(LogLevel::info, "login succeeded",
@@ -351,7 +357,7 @@ void Session::end_login() {
   attempt_.clear();
   phase_ = Phase::idle;
   state_.hold = 0;
-  if (settings_.scheme->logs_in) {
+  if (settings_.logs_in) {
     seen_record_stamp_ = tools_.ledger.stamp(account());
     tools_.metrics.gauge("vsaproxy_login_budget_remaining", {settings_.name})
         .set(tools_.ledger.remaining(account(), settings_.login_budget, tools_.wall_now()));
@@ -376,6 +382,7 @@ void Session::on_renewal_due() {
 
 void Session::begin_check() {
   const Time now = tools_.loop.now();
+  if (settings_.check.path.empty()) return;
   if (check_ || phase_ != Phase::idle || !has_usable_credential()) return;
   if (last_check_ && now - *last_check_ < check_interval) return;
   last_check_ = now;
@@ -415,7 +422,7 @@ std::vector<std::uint64_t> Session::secret_stamps() const {
 
 void Session::poll() {
   // A good session keeps its secret until the next login.
-  const bool is_static = !settings_.scheme->logs_in;
+  const bool is_static = !settings_.logs_in;
   if (successor_ != nullptr) return;
   if (phase_ != Phase::idle || (!state_.block && !is_static)) return;
   // Other sessions of the account write the record too, with each login.

@@ -30,7 +30,7 @@ class Header final : public Scheme {
  public:
   explicit Header(Credential credential) : credential_(std::move(credential)) {}
 
-  base::Result<Step> start(base::Time) override { return credential_; }
+  base::Result<Step> start(base::Time, const Credential*) override { return credential_; }
   base::Result<Step> on_response(const LoginResponse&, base::Time) override { return credential_; }
 
  private:
@@ -62,12 +62,17 @@ const SchemeSpec& header_scheme() {
   static constexpr SchemeSpec spec = {.name = "header",
                                       .fields = fields,
                                       .logs_in = false,
+                                      .is_static = nullptr,
                                       .one_session = false,
                                       .account_field = "",
                                       .base_field = "",
+                                      .login_url_field = "",
                                       .check_path = "",
                                       .login_paths = {},
+                                      .stub = nullptr,
+                                      .lost_session_media = LostSessionMedia::none,
                                       .session_lost = nullptr,
+                                      .make_editor = nullptr,
                                       .fault = nullptr,
                                       .make = make};
   return spec;

@@ -58,7 +58,7 @@ constexpr std::array fields = {
 constexpr std::array login_paths = {
     LoginPath{"GET", "/auth"},
     LoginPath{"GET", "/auth/sso"},
-    LoginPath{"DELETE", "/system/users/session"},
+    LoginPath{"DELETE", "/system/users/session", LoginCall::logout},
     LoginPath{"POST", "/token"},
     LoginPath{"POST", "/authorize"},
 };
@@ -96,7 +96,7 @@ class KaseyaVsa9 final : public Scheme {
  public:
   explicit KaseyaVsa9(Parameters parameters) : parameters_(std::move(parameters)) {}
 
-  base::Result<Step> start(base::Time) override {
+  base::Result<Step> start(base::Time, const Credential*) override {
     return authorization().map([this](base::Secret value) -> Step {
       LoginRequest request;
       request.method = "GET";
@@ -179,12 +179,17 @@ const SchemeSpec& kaseya_vsa9_scheme() {
   static constexpr SchemeSpec spec = {.name = "kaseya-vsa9",
                                       .fields = fields,
                                       .logs_in = true,
+                                      .is_static = nullptr,
                                       .one_session = true,
                                       .account_field = "username",
                                       .base_field = "base",
+                                      .login_url_field = "",
                                       .check_path = "/echoauth",
                                       .login_paths = login_paths,
+                                      .stub = nullptr,
+                                      .lost_session_media = LostSessionMedia::json,
                                       .session_lost = says_vsa9_session_lost,
+                                      .make_editor = nullptr,
                                       .fault = fault,
                                       .make = make};
   return spec;

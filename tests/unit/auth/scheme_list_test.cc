@@ -31,6 +31,8 @@ TEST_CASE("every table of a credential type agrees with itself") {
     CHECK(spec->make != nullptr);
     CHECK(spec->logs_in == keys.contains(spec->account_field));
     CHECK((spec->base_field.empty() || keys.contains(spec->base_field)));
+    CHECK((spec->login_url_field.empty() || keys.contains(spec->login_url_field)));
+    CHECK((spec->lost_session_media != LostSessionMedia::none) == (spec->session_lost != nullptr));
     for (const LoginPath& path : spec->login_paths) CHECK(path.path.front() == '/');
   }
 }

@@ -11,7 +11,7 @@ TEST_CASE("a header credential is finished without a login and never expires") {
   const auto scheme =
       make_scheme(header_scheme(), {{"name", "X-Api-Key"}}, {{"value", " abc def\t"}});
   REQUIRE(scheme);
-  const auto step = (*scheme)->start({});
+  const auto step = (*scheme)->start({}, nullptr);
   REQUIRE(step);
   const auto& credential = std::get<Credential>(*step);
   CHECK(field_value(credential, "X-Api-Key") == "abc def");

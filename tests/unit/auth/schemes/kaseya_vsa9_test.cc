@@ -15,7 +15,7 @@ constexpr std::string_view guid = "00000000-0000-0000-0000-000000000000";
 LoginRequest start(const Texts& texts, const Texts& secrets, std::uint32_t random = 0) {
   const auto scheme = make_scheme(kaseya_vsa9_scheme(), texts, secrets, random);
   REQUIRE(scheme);
-  auto step = (*scheme)->start({});
+  auto step = (*scheme)->start({}, nullptr);
   REQUIRE(step);
   return std::get<LoginRequest>(*std::move(step));
 }
@@ -108,7 +108,7 @@ TEST_CASE("a secret that cannot be sent is a configuration error and sends no lo
   const auto scheme = make_scheme(kaseya_vsa9_scheme(), {{"username", "u"}, {"encoding", encoding}},
                                   {{"password", password}});
   REQUIRE(scheme);
-  const auto step = (*scheme)->start({});
+  const auto step = (*scheme)->start({}, nullptr);
   REQUIRE_FALSE(step);
   CHECK(step.error().kind == base::ErrorKind::configuration);
 }
