@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "proxy/base/result.h"
 #include "proxy/base/secret.h"
@@ -32,18 +34,26 @@ struct SecretRef {
   }
 };
 
-enum class FieldType { text, path, choice, secret };
+// Of a list, a map or a tree: scalars are taken as written. A tree is any value, kept as JSON text;
+// in it a plain true, false, null or JSON number stays one, everything else is a string.
+enum class FieldType { text, path, choice, secret, list, map, tree };
 
 struct Field {
+  // "request.method" is the key "method" in the mapping "request".
   std::string_view key;
   FieldType type = FieldType::text;
   bool required = false;
-  // What applies when the key is absent; not for secrets. Empty optional: the key is then absent.
+  // What applies when the key is absent; not for secrets, lists and maps. Empty optional: the key
+  // is then absent.
   std::optional<std::string_view> default_value = {};
   std::span<const std::string_view> choices = {};  // for FieldType::choice
-  // Returns the fault in a value as a sentence that names the fix, or "" if it is fine.
+  // Returns the fault in a value as a sentence that names the fix, or "" if it is fine. Asked for
+  // each value of a list or map.
   std::string (*fault)(std::string_view value) = nullptr;
 };
+
+using TextList = std::vector<std::string>;
+using TextMap = std::vector<std::pair<std::string, std::string>>;  // in the file's order
 
 // The values of one credential, by the keys of its type's table.
 class FieldValues {
@@ -51,9 +61,14 @@ class FieldValues {
   // The value or the table's default; nullopt where there is neither.
   std::optional<std::string_view> text(std::string_view key) const;
   const SecretRef* secret(std::string_view key) const;
+  // Null where the key is absent.
+  const TextList* list(std::string_view key) const;
+  const TextMap* map(std::string_view key) const;
 
   void set_text(std::string_view key, std::string value);
   void set_secret(std::string_view key, SecretRef ref);
+  void set_list(std::string_view key, TextList list);
+  void set_map(std::string_view key, TextMap map);
   const std::map<std::string, SecretRef, std::less<>>& secrets() const { return secrets_; }
 
   friend bool operator==(const FieldValues&, const FieldValues&) = default;
@@ -61,6 +76,8 @@ class FieldValues {
  private:
   std::map<std::string, std::string, std::less<>> texts_;
   std::map<std::string, SecretRef, std::less<>> secrets_;
+  std::map<std::string, TextList, std::less<>> lists_;
+  std::map<std::string, TextMap, std::less<>> maps_;
 };
 
 }  // namespace vsaproxy::base
