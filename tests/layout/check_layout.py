@@ -16,6 +16,7 @@ PURE = LAYERS[:5]  # no socket, clock, file or thread
 LIBRARIES = {
     "CLI/": {"cli"},
     "event2/": {"net"},
+    "expat.h": {"auth"},
     "fmt/": {*LAYERS, "main.cc"},
     "openssl/": {"base", "auth", "ops", "net", "tokens", "relay", "cli"},
     "prometheus/": {"ops"},
