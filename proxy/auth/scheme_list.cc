@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "proxy/auth/schemes/basic.h"
 #include "proxy/auth/schemes/header.h"
+#include "proxy/auth/schemes/kaseya_vsa10.h"
 #include "proxy/auth/schemes/kaseya_vsa9.h"
 
 namespace vsaproxy::auth {
@@ -11,7 +13,9 @@ namespace vsaproxy::auth {
 std::span<const SchemeSpec* const> all_schemes() {
   static const std::array schemes = {
       &kaseya_vsa9_scheme(),
+      &kaseya_vsa10_scheme(),
       &header_scheme(),
+      &basic_scheme(),
   };
   return schemes;
 }

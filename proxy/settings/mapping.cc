@@ -37,7 +37,9 @@ bool is_one_printable_line(std::string_view text) {
   return true;
 }
 
-std::string join(const std::vector<std::string_view>& words) {
+}  // namespace
+
+std::string alternatives(const std::vector<std::string_view>& words) {
   std::string text;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
@@ -45,8 +47,6 @@ std::string join(const std::vector<std::string_view>& words) {
   }
   return text;
 }
-
-}  // namespace
 
 void complain(const YamlNode& node, std::string_view message, Problems& problems) {
   const bool at_value = node.is_scalar() && !node.text.empty();
@@ -75,7 +75,7 @@ void report_choice(const YamlNode& node, const std::vector<std::string_view>& wo
     return;
   }
   const auto nearest = node.is_scalar() ? did_you_mean(node.text, words) : "";
-  complain(node, fmt::format("must be {}{}", join(words), nearest), problems);
+  complain(node, fmt::format("must be {}{}", alternatives(words), nearest), problems);
 }
 
 bool is_name(std::string_view text) {

@@ -80,6 +80,9 @@ void complain(const YamlNode& node, std::string_view message, Problems& problems
 // problem, otherwise.
 std::optional<std::string> text_of(const YamlNode& node, Problems& problems);
 
+// "a, b or c".
+std::string alternatives(const std::vector<std::string_view>& words);
+
 // "must be one of ..." with the nearest, or "... is not supported yet".
 void report_choice(const YamlNode& node, const std::vector<std::string_view>& words, bool is_later,
                    Problems& problems);

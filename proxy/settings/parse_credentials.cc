@@ -31,45 +31,10 @@ void report_type(const YamlNode& node, Problems& problems) {
   }
 }
 
-std::optional<std::string> field_text(const YamlNode& node, const base::Field& field,
-                                      Problems& problems) {
-  // Some fields mean something when empty: that is for their own check to say.
-  if (node.is_scalar() && node.text.empty() && !field.required) return node.text;
-  auto text = text_of(node, problems);
-  if (text && field.type == base::FieldType::choice) {
-    const std::vector<std::string_view> words(field.choices.begin(), field.choices.end());
-    if (std::find(words.begin(), words.end(), *text) == words.end()) {
-      report_choice(node, words, false, problems);
-      return std::nullopt;
-    }
-  }
-  return text;
-}
-
-void read_field(const Mapping& mapping, const base::Field& field, base::FieldValues& values) {
-  if (field.default_value) values.set_text(field.key, std::string(*field.default_value));
-  const YamlNode* node = field.required ? mapping.need(field.key, "this type can't do without it")
-                                        : mapping.find(field.key);
-  if (!node) return;
-  if (field.type == base::FieldType::secret) {
-    if (auto ref = mapping.read_secret(field.key)) values.set_secret(field.key, std::move(*ref));
-    return;
-  }
-  auto text = field_text(*node, field, mapping.problems());
-  if (!text) return;
-  const std::string fault = field.fault ? field.fault(*text) : "";
-  if (!fault.empty()) {
-    mapping.problems().add(node->spot, fmt::format("\"{}\": {}", field.key, fault));
-  }
-  values.set_text(field.key, std::move(*text));
-}
-
 // What is wrong over several keys is only asked when each is right by itself: a secret written by
 // value is not missing.
 void read_fields(const Mapping& mapping, std::size_t problems_before, Credential& credential) {
-  for (const base::Field& field : credential.scheme->fields) {
-    read_field(mapping, field, credential.values);
-  }
+  parse_fields(mapping, credential.scheme->fields, credential.values);
   if (mapping.problems().size() != problems_before || !credential.scheme->fault) return;
   const std::string fault = credential.scheme->fault(credential.values);
   if (!fault.empty()) {
@@ -181,9 +146,9 @@ void report_missing_type(const YamlNode& node, const std::string& name, Problems
   if (node.kind != YamlNode::Kind::mapping) {
     complain(node, "must be a mapping with a type", problems);
   } else {
-    problems.add(node.key_spot, fmt::format("missing key \"type\" in credential \"{}\": write "
-                                            "type: kaseya-vsa9, header or none",
-                                            name));
+    problems.add(node.key_spot, fmt::format("missing key \"type\" in credential \"{}\": it "
+                                            "must be {}",
+                                            name, alternatives(type_names())));
   }
 }
 
@@ -208,7 +173,9 @@ Parsed parse_credential(const YamlNode& node, const std::string& name, Problems&
     return parsed;
   }
   std::vector<Key> keys(std::begin(credential_keys), std::end(credential_keys));
-  for (const base::Field& field : parsed.credential.scheme->fields) keys.push_back({field.key});
+  for (const std::string_view key : keys_of(parsed.credential.scheme->fields)) {
+    keys.push_back({key});
+  }
   const std::size_t problems_before = problems.size();
   const Mapping mapping(node, where, keys, problems);
   read_fields(mapping, problems_before, parsed.credential);

@@ -4,7 +4,10 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "proxy/settings/mapping.h"
 #include "proxy/settings/settings.h"
@@ -30,6 +33,12 @@ CredentialNames parse_credentials(const Mapping& file, Settings& settings);
 std::optional<std::size_t> parse_auth(const YamlNode& auth, std::string_view upstream,
                                       const CredentialNames& names, Settings& settings,
                                       Problems& problems);
+
+// The keys of a credential type's own table: parse_fields.cc.
+void parse_fields(const Mapping& mapping, std::span<const base::Field> fields,
+                  base::FieldValues& values);
+// Those that stand in the credential's mapping itself: "request" for "request.method".
+std::vector<std::string_view> keys_of(std::span<const base::Field> fields);
 
 // upstreams: parse_upstreams.cc.
 void parse_upstreams(const Mapping& file, const CredentialNames& names, Settings& settings);

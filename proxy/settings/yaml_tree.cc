@@ -84,6 +84,7 @@ class TreeBuilder final : public YAML::EventHandler {
     check(mark, tag, anchor);
     auto node = make(YamlNode::Kind::scalar, mark, value);
     node.text = value;
+    node.is_quoted = tag == "!";  // yaml-cpp's word for it; "?" is plain
     put(std::move(node));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,

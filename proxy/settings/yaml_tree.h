@@ -17,6 +17,7 @@ struct YamlNode {
 
   Kind kind = Kind::null;
   std::string text;                // of a scalar
+  bool is_quoted = false;          // likewise: then it is text, whatever it looks like
   Spot spot;                       // of the value; of the key where there is no value
   std::string key;                 // in a mapping; keys may repeat
   Spot key_spot;                   // likewise

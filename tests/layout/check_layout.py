@@ -20,7 +20,7 @@ LIBRARIES = {
     "fmt/": {*LAYERS, "main.cc"},
     "openssl/": {"base", "auth", "ops", "net", "tokens", "relay", "cli"},
     "prometheus/": {"ops"},
-    "rapidjson/": {"auth", "relay", "cli"},
+    "rapidjson/": {"auth", "settings", "relay", "cli"},
     "systemd/": {"cli"},
     "tl/expected.hpp": {"base"},
     "yaml-cpp/": {"settings"},

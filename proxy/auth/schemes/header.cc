@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "proxy/auth/schemes/static_scheme.h"
 #include "proxy/base/text.h"
 
 namespace vsaproxy::auth {
@@ -26,17 +27,6 @@ constexpr bool is_value_character(char c) {
   return c == '\t' || (byte >= 0x20 && byte != 0x7F);
 }
 
-class Header final : public Scheme {
- public:
-  explicit Header(Credential credential) : credential_(std::move(credential)) {}
-
-  base::Result<Step> start(base::Time, const Credential*) override { return credential_; }
-  base::Result<Step> on_response(const LoginResponse&, base::Time) override { return credential_; }
-
- private:
-  Credential credential_;
-};
-
 base::Result<std::unique_ptr<Scheme>> make(SchemeInput input) {
   const auto found = input.secrets.find("value");
   const std::string_view value =
@@ -53,7 +43,7 @@ base::Result<std::unique_ptr<Scheme>> make(SchemeInput input) {
   Credential credential;
   credential.fields.push_back(
       {std::string(input.values->text("name").value_or("")), base::Secret(value)});
-  return std::make_unique<Header>(std::move(credential));
+  return std::make_unique<StaticScheme>(std::move(credential));
 }
 
 }  // namespace
