@@ -71,6 +71,9 @@ struct LoginPath {
   LoginCall call = LoginCall::login;
 };
 
+// `path` is decoded, without the base and without a query.
+bool is_call(const LoginPath& call, std::string_view method, std::string_view path);
+
 // A tool's own login or logout call, which the proxy answers itself.
 struct StubRequest {
   LoginCall call = LoginCall::login;

@@ -208,7 +208,7 @@ void ClientConnection::on_bad_request(const Error& error) {
 // A head that could not be read, or did not come in time.
 void ClientConnection::answer_without_exchange(const Error& error) {
   const RequestId id = context_.next_request_id();
-  const ProblemAnswer answer = make_problem_answer(error, id.text());
+  const ProxyAnswer answer = make_problem_answer(error, id.text());
   codec_->close_after_answer();
   std::string bytes;
   codec_->encode_head(answer.head, bytes);

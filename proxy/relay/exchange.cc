@@ -6,7 +6,6 @@
 
 #include "proxy/http/proxy_fields.h"
 #include "proxy/relay/client_connection.h"
-#include "proxy/relay/problem_answer.h"
 #include "proxy/tokens/session.h"
 
 namespace vsaproxy::relay {
@@ -51,8 +50,10 @@ void Exchange::begin() {
   auto planned = plan_request(config_, listener_, request(), buffers_.plan);
   if (!planned) return answer_with(planned.error());
   is_planned_ = true;
-  session_ = config_.sessions[buffers_.plan.upstream];
+  if (!buffers_.plan.passes_login) session_ = config_.sessions[buffers_.plan.upstream];
   if (!client_.codec().expects_continue()) invited_body_ = true;
+  const auth::LoginPath* call = buffers_.plan.login;
+  if (call != nullptr && call->call == auth::LoginCall::logout) return answer_login(nullptr);
   prepare_request();
   seek_credential();
 }
@@ -123,11 +124,12 @@ void Exchange::on_no_credential(const Error& error) {
     note_replay_outcome(RelayMetrics::ReplayResult::failed);
     return forward_kept_answer();
   }
-  answer_with(error);
+  buffers_.plan.login != nullptr ? answer_login(&error) : answer_with(error);
 }
 
 void Exchange::use_credential(tokens::CredentialPtr credential) {
   credential_ = std::move(credential);
+  if (buffers_.plan.login != nullptr) return answer_login(nullptr);
   if (state_ == State::awaiting_fresh_session) {
     drop_refused_answer();
     replayed_ = true;
@@ -358,27 +360,6 @@ void Exchange::on_deadline() {
     default:
       return;
   }
-}
-
-void Exchange::answer_with(const Error& error) {
-  credential_wait_.reset();
-  connection_wait_.reset();
-  if (connection_) drop_connection();
-  error_ = base::reason_text(error.kind);
-  context_.metrics().count_refused(error.kind);
-  ProblemAnswer answer = make_problem_answer(error, id_.text());
-  http::ServerCodec& codec = client_.codec();
-  if (!request_ended_ && !client_.can_discard_rest()) codec.close_after_answer();
-  if (context_.is_draining()) codec.close_after_answer();
-  status_ = answer.head.status;
-  std::string bytes;
-  codec.encode_head(answer.head, bytes);
-  for (const std::string_view part : codec.encode_data(answer.body)) bytes.append(part);
-  codec.encode_end(nullptr, bytes);
-  bytes_out_ += answer.body.size();
-  const std::string_view part = bytes;
-  client_.write({&part, 1});
-  finish(Ending::complete);
 }
 
 void Exchange::cut_short(const Error& error) {

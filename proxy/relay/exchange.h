@@ -70,7 +70,7 @@ class Exchange final : private AnswerHandler,
     return settings().upstreams[buffers_.plan.upstream];
   }
   const settings::Credential* credential_settings() const {
-    return config_.credential_of(upstream());
+    return buffers_.plan.passes_login ? nullptr : config_.credential_of(upstream());
   }
   http::RequestHead& request();
 
@@ -119,13 +119,17 @@ class Exchange final : private AnswerHandler,
   void finish_watching();
   void note_replay_outcome(RelayMetrics::ReplayResult result);
 
+  // Answers of the proxy's own (exchange_local.cc).
+  void answer_with(const base::Error& error);
+  void answer_login(const base::Error* failure);
+  void send_local(http::ResponseHead& head, std::string_view body);
+
   // Endings.
   bool retry_on_new_connection();
   void note_progress();
   void await_answer();
   std::size_t unsent() const;  // kept for slow receivers, both ways
   void on_deadline();
-  void answer_with(const base::Error& error);
   void cut_short(const base::Error& error);
   void give_back_connection();
   void drop_connection();

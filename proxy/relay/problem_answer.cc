@@ -5,6 +5,7 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace vsaproxy::relay {
 namespace {
@@ -101,28 +102,61 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
+void add_error_fields(const base::Error& error, const Description& what, http::ResponseHead& head) {
+  head.fields.add("X-Proxy-Error", base::reason_text(error.kind));
+  head.fields.add("Proxy-Status", fmt::format("vsaproxy; error={}; details={}", what.proxy_status,
+                                              quoted(error.detail)));
+  head.fields.add("Cache-Control", "no-store");
+  if (head.status == 503 || head.status == 429) {
+    const auto wait = error.retry_after.value_or(std::chrono::seconds(1));
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+    head.fields.add("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
+  }
+}
+
+std::string_view phrase_of(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 400:
+      return "Bad Request";
+    default:
+      return "Service Unavailable";
+  }
+}
+
 }  // namespace
+
+ProxyAnswer make_login_answer(auth::LocalAnswer own, const base::Error* failure) {
+  ProxyAnswer answer;
+  answer.body = std::move(own.body);
+  http::ResponseHead& head = answer.head;
+  head.status = own.status;
+  head.reason = phrase_of(own.status);
+  if (own.status != 204) head.body = {http::Framing::length, answer.body.size()};
+  if (!own.content_type.empty()) head.fields.add("Content-Type", own.content_type);
+  if (failure != nullptr) {
+    add_error_fields(*failure, describe(failure->kind), head);
+  } else {
+    head.fields.add("Cache-Control", "no-store");
+  }
+  return answer;
+}
 
 int problem_status(ErrorKind kind) { return describe(kind).status; }
 
-ProblemAnswer make_problem_answer(const base::Error& error, std::string_view request_id) {
+ProxyAnswer make_problem_answer(const base::Error& error, std::string_view request_id) {
   const Description what = describe(error.kind);
-  ProblemAnswer answer;
+  ProxyAnswer answer;
   answer.body = problem_json(error, what, request_id);
   http::ResponseHead& head = answer.head;
   head.status = what.status;
   head.reason = what.phrase;
   head.body = {http::Framing::length, answer.body.size()};
   head.fields.add("Content-Type", "application/problem+json");
-  head.fields.add("X-Proxy-Error", base::reason_text(error.kind));
-  head.fields.add("Proxy-Status", fmt::format("vsaproxy; error={}; details={}", what.proxy_status,
-                                              quoted(error.detail)));
-  head.fields.add("Cache-Control", "no-store");
-  if (what.status == 503 || what.status == 429) {
-    const auto wait = error.retry_after.value_or(std::chrono::seconds(1));
-    const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
-    head.fields.add("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
-  }
+  add_error_fields(error, what, head);
   if (what.status == 405) head.fields.add("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
   return answer;
 }

@@ -82,24 +82,34 @@ Result<std::string> allowed_host(const RelayConfig& config, std::size_t listener
 
 // The API's own login and logout calls: with our session they would end it for everybody, or hand
 // out a live token.
-bool is_login_path(const settings::Credential& credential, std::string_view method,
-                   std::string_view path) {
+const auth::LoginPath* find_login_call(const settings::Credential& credential,
+                                       std::string_view method, std::string_view path) {
   const std::string_view base = credential.api_base;
-  const auto& calls = credential.scheme->login_paths;
-  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  if (path.size() <= base.size()) return false;
-  const std::string_view asked = method == "HEAD" ? "GET" : method;
+  if (path.size() <= base.size()) return nullptr;
   const std::string_view rest = path.substr(base.size());
+  const auto& calls = credential.scheme->login_paths;
   // The end first: nearly every path has the base, hardly any the end.
-  return std::any_of(calls.begin(), calls.end(),
-                     [&](const auth::LoginPath& login) {
-                       return base::equals_ignoring_case(login.path, rest) && login.method == asked;
-                     }) &&
-         base::starts_with_ignoring_case(path, base);
+  const auto found = std::find_if(calls.begin(), calls.end(), [&](const auth::LoginPath& call) {
+    return auth::is_call(call, method, rest);
+  });
+  return found != calls.end() && base::starts_with_ignoring_case(path, base) ? &*found : nullptr;
+}
+
+Result<void> plan_login_call(const settings::Route& route, const auth::SchemeSpec& scheme,
+                             const auth::LoginPath& call, RequestPlan& plan) {
+  if (route.login_paths == settings::LoginPaths::pass) {
+    plan.passes_login = true;
+  } else if (route.login_paths == settings::LoginPaths::stub && scheme.stub != nullptr) {
+    plan.login = &call;
+  } else {
+    return fail(ErrorKind::route_denied,
+                "the proxy logs in by itself: the API's login and logout calls are not forwarded");
+  }
+  return {};
 }
 
 Result<void> check_route(const RelayConfig& config, const http::RequestHead& head,
-                         const RequestPlan& plan) {
+                         RequestPlan& plan) {
   const auto& settings = *config.settings;
   const settings::Route& route = settings.routes[plan.route];
   const auto* credential = config.credential_of(settings.upstreams[plan.upstream]);
@@ -107,10 +117,10 @@ Result<void> check_route(const RelayConfig& config, const http::RequestHead& hea
     const std::string_view path = plan.is_forward
                                       ? std::string_view(plan.path.decoded)
                                       : without_segments(plan.path.decoded, route.strip_prefix);
-    if (is_login_path(*credential, head.method, path)) {
-      return fail(
-          ErrorKind::route_denied,
-          "the proxy logs in by itself: the API's login and logout calls are not forwarded");
+    const auth::LoginPath* call = find_login_call(*credential, head.method, path);
+    if (call != nullptr) {
+      auto planned = plan_login_call(route, *credential->scheme, *call, plan);
+      if (!planned) return planned;
     }
   }
   const auto& limit = settings.limits.request_body;
@@ -126,6 +136,8 @@ Result<void> plan_request(const RelayConfig& config, std::size_t listener,
                           const http::RequestHead& head, RequestPlan& plan) {
   const settings::Listener& where = config.settings->listeners[listener];
   plan.client_authority.clear();
+  plan.login = nullptr;
+  plan.passes_login = false;
   if (auto allowed = routing::check_method(head.method); !allowed) return allowed;
   const auto target = http::parse_target(head.method, head.target);
   if (!target) return fail(target.error());

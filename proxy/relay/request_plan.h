@@ -20,6 +20,9 @@ struct RequestPlan {
   bool is_forward = false;    // absolute form
   http::NormalizedPath path;  // the client's, with strip_prefix
   std::string target;         // to send: without strip_prefix, with the query
+  // The API's own login or logout call, to be answered here; null: an ordinary request.
+  const auth::LoginPath* login = nullptr;
+  bool passes_login = false;  // such a call, forwarded as the client sent it, without our session
 };
 
 // Method, target, Host, browser, path, route, login paths, body limit. `plan` keeps its memory from

@@ -155,7 +155,7 @@ void Worker::on_accepted(std::size_t listener, net::FileDescriptor socket, std::
     metrics_.count_refused(base::ErrorKind::overloaded);
     warn_of_overload();
     if (tls) return;
-    const ProblemAnswer answer = make_problem_answer(
+    const ProxyAnswer answer = make_problem_answer(
         {base::ErrorKind::overloaded, "limits.connections is reached"}, next_request_id().text());
     std::string bytes;
     http::append_response_head(bytes, answer.head, answer.head.body, http::ConnectionOption::close);

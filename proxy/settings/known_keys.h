@@ -85,7 +85,7 @@ inline constexpr Key route_keys[] = {{"name"},
                                      {"methods", Support::later, "all"},
                                      {"allow", Support::later},
                                      {"deny", Support::later, "[]"},
-                                     {"login_paths", Support::later},
+                                     {"login_paths"},
                                      {"cookies"},
                                      {"cors"},
                                      {"raw_paths", Support::later, "false"}};

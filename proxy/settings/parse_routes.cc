@@ -114,6 +114,9 @@ void parse_route(const YamlNode& node, std::size_t index, Settings& settings, Pr
   }
   parse_match(mapping, settings, route);
   parse_strip_prefix(mapping, settings, route);
+  mapping.read_choice(
+      "login_paths", route.login_paths,
+      {{"stub", LoginPaths::stub}, {"refuse", LoginPaths::refuse}, {"pass", LoginPaths::pass}});
   read_strip_or_pass(mapping, "cookies", route.pass_cookies);
   read_strip_or_pass(mapping, "cors", route.pass_cors);
   settings.routes.push_back(std::move(route));

@@ -128,6 +128,9 @@ struct Upstream {
   friend bool operator==(const Upstream&, const Upstream&) = default;
 };
 
+// What happens to the API's own login and logout calls under a credential.
+enum class LoginPaths { stub, refuse, pass };
+
 struct Route {
   std::string name;
   std::string path_prefix = "/";  // on whole segments
@@ -135,6 +138,7 @@ struct Route {
   std::string listener;           // empty: any
   std::size_t upstream = 0;       // index into Settings::upstreams
   std::string strip_prefix;       // empty: nothing is stripped
+  LoginPaths login_paths = LoginPaths::stub;
   bool pass_cookies = false;
   bool pass_cors = false;
   friend bool operator==(const Route&, const Route&) = default;

@@ -161,7 +161,8 @@ class Policy(RefusalTest):
 
     def test_login_and_logout_calls_of_the_api_are_refused_and_not_forwarded(self):
         simulator = self.start_simulator()
-        proxy = self.start_proxy(self.config(simulator.url)).wait_ready()
+        proxy = self.start_proxy(self.config(
+            simulator.url, routes=[{"upstream": "vsa", "login_paths": "refuse"}])).wait_ready()
         self.assertEqual(proxy.get("/echoauth").status, 200)
         for method, path in (("GET", "/auth"), ("GET", "/Auth/"), ("HEAD", "/auth"),
                              ("GET", "/auth?x=y"), ("DELETE", "/system/users/session"),

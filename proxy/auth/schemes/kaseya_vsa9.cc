@@ -7,6 +7,7 @@
 
 #include "proxy/auth/digest.h"
 #include "proxy/auth/schemes/kaseya_vsa9_answer.h"
+#include "proxy/auth/schemes/kaseya_vsa9_stub.h"
 #include "proxy/auth/utf8.h"
 
 namespace vsaproxy::auth {
@@ -186,7 +187,7 @@ const SchemeSpec& kaseya_vsa9_scheme() {
                                       .login_url_field = "",
                                       .check_path = "/echoauth",
                                       .login_paths = login_paths,
-                                      .stub = nullptr,
+                                      .stub = vsa9_stub,
                                       .lost_session_media = LostSessionMedia::json,
                                       .session_lost = says_vsa9_session_lost,
                                       .make_editor = nullptr,

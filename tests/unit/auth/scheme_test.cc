@@ -55,3 +55,26 @@ TEST_CASE("a token goes to each of its places and leaves every other byte alone"
   CHECK(with_token("as it is", {}, "T") == "as it is");
   CHECK(with_token("", {{0, 0, "", ""}}, "T") == "T");
 }
+
+TEST_CASE("a call of the API is found in any case, with a slash at its end or without") {
+  constexpr LoginPath login{"GET", "/auth"};
+  CHECK(is_call(login, "GET", "/auth"));
+  CHECK(is_call(login, "HEAD", "/Auth/"));
+  for (const std::string_view path : {"/auth/x", "/author", "/aut", "/", "", "/auth//"}) {
+    CAPTURE(path);
+    CHECK_FALSE(is_call(login, "GET", path));
+  }
+  CHECK_FALSE(is_call(login, "POST", "/auth"));
+  CHECK_FALSE(is_call(login, "get", "/auth"));
+}
+
+TEST_CASE("braces in the path of a call are any one segment") {
+  constexpr LoginPath logout{"DELETE", "/users/{}/tokens", LoginCall::logout};
+  CHECK(is_call(logout, "DELETE", "/users/1/tokens"));
+  CHECK(is_call(logout, "DELETE", "/Users/a-b%20/TOKENS/"));
+  for (const std::string_view path : {"/users//tokens", "/users/tokens", "/users/1/2/tokens",
+                                      "/users/1/tokens/2", "/users/1/token", "/users/1"}) {
+    CAPTURE(path);
+    CHECK_FALSE(is_call(logout, "DELETE", path));
+  }
+}

@@ -120,8 +120,8 @@ TEST_CASE("wrong routes are refused") {
       {with_routes("  - {upstream: a, allow: []}\n"), "7:19: \"allow\" is not supported yet"},
       {with_routes("  - {upstream: a, deny: [{paths: [/x]}]}\n"),
        "7:19: \"deny\" is not supported yet"},
-      {with_routes("  - {upstream: a, login_paths: stub}\n"),
-       "7:19: \"login_paths\" is not supported yet"},
+      {with_routes("  - {upstream: a, login_paths: stubs}\n"),
+       "7:32: \"login_paths\" must be stub, refuse or pass (did you mean \"stub\"?)"},
       {with_routes("  - {upstream: a, raw_paths: true}\n"),
        "7:19: \"raw_paths\" is not supported yet"},
   });

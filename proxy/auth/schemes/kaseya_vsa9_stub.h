@@ -1,0 +1,12 @@
+#pragma once
+// What the VSA 9 REST API answers to its own login and logout calls, for tools that insist on
+// making them: a placeholder that opens nothing.
+
+#include "proxy/auth/scheme.h"
+
+namespace vsaproxy::auth {
+
+// For SchemeSpec::stub. Success has every field that some client reads; a failure is never 401.
+LocalAnswer vsa9_stub(const StubRequest& request);
+
+}  // namespace vsaproxy::auth
