@@ -11,6 +11,7 @@
 #include "proxy/net/dialer.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/ops/login_ledger.h"
+#include "proxy/settings/login_place.h"
 #include "proxy/tokens/token_fetcher.h"
 #include "proxy/tokens/token_manager.h"
 
@@ -34,14 +35,15 @@ void complain(fmt::format_string<Args...> text, Args&&... args) {
   std::fputs(fmt::format(text, std::forward<Args>(args)...).c_str(), stderr);
 }
 
-// One login for each credential and origin, though several upstreams may share them.
+// One login for each credential and login origin, though several upstreams may share them.
 std::vector<const Upstream*> places_of(const Settings& settings, const Credential& credential) {
   std::vector<const Upstream*> places;
   for (const Upstream& upstream : settings.upstreams) {
     if (!upstream.credential || &settings.credentials[*upstream.credential] != &credential)
       continue;
     const bool is_new = std::none_of(places.begin(), places.end(), [&](const Upstream* known) {
-      return known->origin == upstream.origin;
+      return settings::login_place(settings, *known).origin ==
+             settings::login_place(settings, upstream).origin;
     });
     if (is_new) places.push_back(&upstream);
   }
@@ -62,9 +64,11 @@ std::vector<const Credential*> chosen(const Settings& settings, const std::strin
   return credentials;
 }
 
-ops::LoginAccount account_of(const Credential& credential, const Upstream& upstream) {
+ops::LoginAccount account_of(const Settings& settings, const Credential& credential,
+                             const Upstream& upstream) {
   const auto name = credential.values.text(credential.scheme->account_field);
-  return {upstream.origin.to_string(), std::string(name.value_or(credential.name))};
+  return {settings::login_place(settings, upstream).origin.to_string(),
+          std::string(name.value_or(credential.name))};
 }
 
 // Notes what the login server says of its clock, on the way through.
@@ -162,7 +166,8 @@ void print_outcome(const Outcome& outcome, net::EventLoop& loop) {
 
 int login_at(const Settings& settings, const Credential& credential, const Upstream& upstream,
              ops::Log& log) {
-  say("credential {} at {}\n", credential.name, upstream.origin.to_string());
+  const Upstream place = credential.logs_in ? settings::login_place(settings, upstream) : upstream;
+  say("credential {} at {}\n", credential.name, place.origin.to_string());
   if (!credential.logs_in) {
     say("  outcome       nothing to try: {} is sent as it is\n", credential.scheme->name);
     return 0;
@@ -172,10 +177,10 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
   net::SocketDialer dialer(loop, resolver);
   ops::Metrics metrics;
   ops::LoginLedger ledger(settings.state_dir);
-  auto transport = tokens::make_login_transport(loop, dialer, settings, upstream);
+  auto transport = tokens::make_login_transport(loop, dialer, settings, place);
   auto check_transport = tokens::make_login_transport(loop, dialer, settings, upstream);
   if (!transport || !check_transport) {
-    say("  outcome       {}\n", transport.error().detail);
+    say("  outcome       {}\n", (transport ? check_transport : transport).error().detail);
     return failure;
   }
   Outcome outcome;
@@ -186,12 +191,13 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
     if (update.credential || update.block) loop.stop();
     return 0;
   };
-  tokens::Session session(tools, credential, upstream.origin.to_string(),
+  tokens::Session session(tools, credential, place.origin.to_string(),
                           std::make_unique<WatchedTransport>(std::move(*transport), outcome.seen));
   session.start();
   loop.run();
   print_outcome(outcome, loop);
   if (!outcome.update.credential) return failure;
+  if (credential.check.path.empty()) return 0;
   return check_session(loop, **check_transport, credential, *outcome.update.credential) ? 0
                                                                                         : failure;
 }
@@ -219,7 +225,7 @@ int run_unlock(const Settings& settings, const std::string& name) {
   if (credentials.empty()) return usage_error;
   ops::LoginLedger ledger(settings.state_dir);
   for (const Upstream* upstream : places_of(settings, *credentials.front())) {
-    const ops::LoginAccount account = account_of(*credentials.front(), *upstream);
+    const ops::LoginAccount account = account_of(settings, *credentials.front(), *upstream);
     const auto forgotten = ledger.forget(account);
     if (!forgotten) {
       complain("{}\n", forgotten.error().detail);

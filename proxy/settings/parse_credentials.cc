@@ -99,6 +99,25 @@ std::string api_base(const Credential& credential) {
   return std::string(base);
 }
 
+// RFC 6749, 3.2: a login in the clear gives the secret to anybody on the way.
+void parse_login_origin(const Mapping& mapping, Credential& credential) {
+  const std::string_view key = credential.scheme->login_url_field;
+  const auto text = credential.values.text(key);
+  if (key.empty() || !text) return;
+  const auto fail = [&](std::string_view fault) {
+    mapping.problems().add(mapping.spot(),
+                           fmt::format("\"{}\" {} {}", key, mapping.where(), fault));
+  };
+  const auto url = http::parse_url(*text);
+  if (!url) return fail("must be a URL such as https://login.example.com/token");
+  if (url->origin.scheme == "http" && !is_loopback(url->origin.host)) {
+    return fail(
+        "is http:// to another machine, where anybody on the way can read the secret: "
+        "write https://");
+  }
+  credential.login_origin = url->origin;
+}
+
 bool logs_in(const Credential& credential) {
   const auth::SchemeSpec& spec = *credential.scheme;
   return spec.logs_in && (spec.is_static == nullptr || !spec.is_static(credential.values));
@@ -180,6 +199,7 @@ Parsed parse_credential(const YamlNode& node, const std::string& name, Problems&
   const Mapping mapping(node, where, keys, problems);
   read_fields(mapping, problems_before, parsed.credential);
   parsed.credential.api_base = api_base(parsed.credential);
+  parse_login_origin(mapping, parsed.credential);
   parsed.credential.logs_in = logs_in(parsed.credential);
   parse_common_keys(mapping, parsed.credential);
   return parsed;

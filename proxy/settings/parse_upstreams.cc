@@ -5,12 +5,6 @@
 namespace vsaproxy::settings {
 namespace {
 
-bool is_loopback(std::string_view host) {
-  const bool is_v4 =
-      host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
-  return host == "localhost" || host == "::1" || is_v4;
-}
-
 // The URL itself is never repeated: it may hold a password.
 void parse_url(const Mapping& mapping, Upstream& upstream) {
   const YamlNode* node = mapping.need("url", "write url: https://HOST");
@@ -148,6 +142,12 @@ void parse_upstream(const YamlNode& node, const CredentialNames& names, Settings
 }
 
 }  // namespace
+
+bool is_loopback(std::string_view host) {
+  const bool is_v4 =
+      host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
+  return host == "localhost" || host == "::1" || is_v4;
+}
 
 void parse_upstreams(const Mapping& file, const CredentialNames& names, Settings& settings) {
   const YamlNode* node = file.need("upstreams", "write the server to call under a name of yours");

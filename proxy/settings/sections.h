@@ -46,6 +46,9 @@ void parse_upstreams(const Mapping& file, const CredentialNames& names, Settings
 // routes, or the one that goes without saying: parse_routes.cc.
 void parse_routes(const Mapping& file, Settings& settings);
 
+// True for what never leaves this machine: localhost, 127.0.0.0/8 and ::1.
+bool is_loopback(std::string_view host);
+
 // A host name or address without a port, lower case and without brackets. Nothing, with a problem,
 // for anything else.
 std::optional<std::string> host_of(const YamlNode& node, Problems& problems);

@@ -69,6 +69,7 @@ struct Credential {
   base::FieldValues values;
   std::string api_base;  // where the API lives under the upstream's url; no slash at the end
   bool logs_in = false;  // else the values make it static
+  std::optional<http::Origin> login_origin;  // empty: that of the upstream
   auth::Lead renew_before = Duration(seconds(60));
   Duration max_age = minutes(25);
   bool one_session = false;  // the scheme's default, unless written

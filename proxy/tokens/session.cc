@@ -57,11 +57,13 @@ bool is_session_refusal(const settings::Credential& credential, const LoginAnswe
 }
 
 Session::Session(SessionTools tools, const settings::Credential& settings, std::string origin,
-                 std::unique_ptr<LoginTransport> transport)
+                 std::unique_ptr<LoginTransport> transport,
+                 std::unique_ptr<LoginTransport> check_transport)
     : tools_(std::move(tools)),
       settings_(settings),
       origin_(std::move(origin)),
       transport_(std::move(transport)),
+      check_transport_(std::move(check_transport)),
       backoff_(settings.min_backoff, settings.max_backoff),
       hold_timer_(tools_.loop.make_timer([this] { run_login(); })),
       renewal_timer_(tools_.loop.make_timer([this] { on_renewal_due(); })),
@@ -390,11 +392,12 @@ void Session::begin_check() {
   request.method = settings_.check.method;
   request.target = settings_.check.path;
   request.fields = state_.credential->fields;
-  check_ = transport_->send(request, settings_.login_timeout,
-                            [this, generation = generation_](Result<LoginAnswer> answer) {
-                              tools_.loop.destroy_later(std::move(check_));
-                              on_check_answer(std::move(answer), generation);
-                            });
+  LoginTransport& transport = check_transport_ ? *check_transport_ : *transport_;
+  check_ = transport.send(request, settings_.login_timeout,
+                          [this, generation = generation_](Result<LoginAnswer> answer) {
+                            tools_.loop.destroy_later(std::move(check_));
+                            on_check_answer(std::move(answer), generation);
+                          });
 }
 
 void Session::on_check_answer(Result<LoginAnswer> answer, std::uint64_t generation) {

@@ -52,8 +52,11 @@ class Session {
   static constexpr base::Duration refusal_patience = std::chrono::seconds(2);
   static constexpr base::Duration check_interval = std::chrono::seconds(10);
 
+  // `origin` is where the login goes. `check_transport` leads to where the session is checked, if
+  // that is another server.
   Session(SessionTools tools, const settings::Credential& settings, std::string origin,
-          std::unique_ptr<LoginTransport> transport);
+          std::unique_ptr<LoginTransport> transport,
+          std::unique_ptr<LoginTransport> check_transport = nullptr);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -118,6 +121,7 @@ class Session {
   const settings::Credential settings_;
   const std::string origin_;
   std::unique_ptr<LoginTransport> transport_;
+  std::unique_ptr<LoginTransport> check_transport_;
   auth::Backoff backoff_;
   SessionUpdate state_;
   Phase phase_ = Phase::idle;

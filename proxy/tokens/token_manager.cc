@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/ops/secret_source.h"
+#include "proxy/settings/login_place.h"
 #include "proxy/tokens/token_fetcher.h"
 
 namespace vsaproxy::tokens {
@@ -76,26 +77,38 @@ Session* TokenManager::successor_of(const Entry& former) const {
 
 base::Result<SessionId> TokenManager::session_for(const settings::Settings& settings,
                                                   const settings::Upstream& upstream) {
-  auto ca = ops::read_optional_public(upstream.tls.ca, settings.file);
+  const settings::Upstream place = settings::login_place(settings, upstream);
+  auto ca = ops::read_optional_public(place.tls.ca, settings.file);
   if (!ca) return base::fail(std::move(ca.error()));
   Key key{settings.credentials[*upstream.credential],
-          upstream.origin,
-          upstream.connect,
-          upstream.tls,
+          place.origin,
+          place.connect,
+          place.tls,
           std::move(*ca),
-          settings.file};
+          settings.file,
+          {}};
+  // The session must not be shown to the login server: it is checked where it is used.
+  const bool is_elsewhere = place.origin != upstream.origin;
+  if (is_elsewhere && !key.credential.check.path.empty()) key.check_origin = upstream.origin;
   for (auto& [id, entry] : sessions_) {
     if (entry.key == key) {
       entry.is_wanted = true;
       return id;
     }
   }
-  auto transport = make_login_transport(loop_, dialer_, settings, upstream);
+  auto transport = make_login_transport(loop_, dialer_, settings, place);
   if (!transport) return base::fail(std::move(transport.error()));
+  std::unique_ptr<LoginTransport> check_transport;
+  if (key.check_origin) {
+    auto made = make_login_transport(loop_, dialer_, settings, upstream);
+    if (!made) return base::fail(std::move(made.error()));
+    check_transport = std::move(*made);
+  }
   const auto id = static_cast<SessionId>(next_id_++);
   Entry entry;
   entry.session = std::make_unique<Session>(tools_for(id, settings.file), key.credential,
-                                            upstream.origin.to_string(), std::move(*transport));
+                                            place.origin.to_string(), std::move(*transport),
+                                            std::move(check_transport));
   entry.key = std::move(key);
   entry.is_wanted = true;
   sessions_.emplace(id, std::move(entry));

@@ -63,6 +63,7 @@ class TokenManager final : public SessionReports {
     settings::UpstreamTls tls;
     std::string ca;  // the text: its file may change between two reloads
     std::string settings_file;
+    std::optional<http::Origin> check_origin;  // empty: the session is checked where it is made
     friend bool operator==(const Key&, const Key&) = default;
     // The same server, reached and trusted in the same way.
     bool has_same_server(const Key& other) const;
