@@ -2,6 +2,7 @@
 // The seam between a credential type and the rest: a scheme says what to send and how to read the
 // answer; the token manager decides when, how often, and what on failure. Everything here is pure.
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -109,8 +110,10 @@ struct SchemeSpec {
   bool logs_in = false;  // false: the credential is static and never renewed
   // Of a type that logs in: true if these values make it static all the same, as an API key.
   bool (*is_static)(const base::FieldValues& values) = nullptr;
-  bool one_session = false;          // default of the key of that name
-  std::string_view account_field;    // key whose text names the account, for the login budget
+  bool one_session = false;  // default of the key of that name
+  // Keys whose text names the account, for the login budget: the first that is written. If none
+  // is, the credential's own name does.
+  std::array<std::string_view, 2> account_fields;
   std::string_view base_field;       // key of the API's path prefix, "" if none
   std::string_view login_url_field;  // key of the URL to log in at; "": the upstream's origin
   std::string_view check_path;       // default of check.path, under the base

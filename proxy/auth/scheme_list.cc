@@ -7,6 +7,7 @@
 #include "proxy/auth/schemes/header.h"
 #include "proxy/auth/schemes/kaseya_vsa10.h"
 #include "proxy/auth/schemes/kaseya_vsa9.h"
+#include "proxy/auth/schemes/oauth2.h"
 
 namespace vsaproxy::auth {
 
@@ -14,6 +15,7 @@ std::span<const SchemeSpec* const> all_schemes() {
   static const std::array schemes = {
       &kaseya_vsa9_scheme(),
       &kaseya_vsa10_scheme(),
+      &oauth2_scheme(),
       &header_scheme(),
       &basic_scheme(),
   };

@@ -66,9 +66,7 @@ std::vector<const Credential*> chosen(const Settings& settings, const std::strin
 
 ops::LoginAccount account_of(const Settings& settings, const Credential& credential,
                              const Upstream& upstream) {
-  const auto name = credential.values.text(credential.scheme->account_field);
-  return {settings::login_place(settings, upstream).origin.to_string(),
-          std::string(name.value_or(credential.name))};
+  return {settings::login_place(settings, upstream).origin.to_string(), credential.account};
 }
 
 // Notes what the login server says of its clock, on the way through.

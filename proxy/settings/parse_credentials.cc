@@ -118,6 +118,14 @@ void parse_login_origin(const Mapping& mapping, Credential& credential) {
   credential.login_origin = url->origin;
 }
 
+std::string account_of(const Credential& credential) {
+  for (const std::string_view key : credential.scheme->account_fields) {
+    const auto name = credential.values.text(key);
+    if (name && !name->empty()) return std::string(*name);
+  }
+  return credential.name;
+}
+
 bool logs_in(const Credential& credential) {
   const auth::SchemeSpec& spec = *credential.scheme;
   return spec.logs_in && (spec.is_static == nullptr || !spec.is_static(credential.values));
@@ -199,6 +207,7 @@ Parsed parse_credential(const YamlNode& node, const std::string& name, Problems&
   const Mapping mapping(node, where, keys, problems);
   read_fields(mapping, problems_before, parsed.credential);
   parsed.credential.api_base = api_base(parsed.credential);
+  parsed.credential.account = account_of(parsed.credential);
   parse_login_origin(mapping, parsed.credential);
   parsed.credential.logs_in = logs_in(parsed.credential);
   parse_common_keys(mapping, parsed.credential);

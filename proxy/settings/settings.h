@@ -67,6 +67,7 @@ struct Credential {
   std::string name;
   const auth::SchemeSpec* scheme = nullptr;
   base::FieldValues values;
+  std::string account;   // whose logins are counted, at whatever server
   std::string api_base;  // where the API lives under the upstream's url; no slash at the end
   bool logs_in = false;  // else the values make it static
   std::optional<http::Origin> login_origin;  // empty: that of the upstream

@@ -80,10 +80,7 @@ bool Session::has_usable_credential() const {
   return state_.credential && !state_.credential->is_expired(tools_.loop.now());
 }
 
-ops::LoginAccount Session::account() const {
-  const auto name = settings_.values.text(settings_.scheme->account_field);
-  return {origin_, std::string(name.value_or(settings_.name))};
-}
+ops::LoginAccount Session::account() const { return {origin_, settings_.account}; }
 
 void Session::start() {
   if (!has_usable_credential()) begin_login(Urgency::nothing_to_lose);

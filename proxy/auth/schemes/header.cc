@@ -54,7 +54,7 @@ const SchemeSpec& header_scheme() {
                                       .logs_in = false,
                                       .is_static = nullptr,
                                       .one_session = false,
-                                      .account_field = "",
+                                      .account_fields = {},
                                       .base_field = "",
                                       .login_url_field = "",
                                       .check_path = "",

@@ -32,7 +32,7 @@ const SchemeSpec& kaseya_vsa10_scheme() {
                                       .logs_in = false,
                                       .is_static = nullptr,
                                       .one_session = false,
-                                      .account_field = "",
+                                      .account_fields = {},
                                       .base_field = "",
                                       .login_url_field = "",
                                       .check_path = "",

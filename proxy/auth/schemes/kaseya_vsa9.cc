@@ -182,7 +182,7 @@ const SchemeSpec& kaseya_vsa9_scheme() {
                                       .logs_in = true,
                                       .is_static = nullptr,
                                       .one_session = true,
-                                      .account_field = "username",
+                                      .account_fields = {"username"},
                                       .base_field = "base",
                                       .login_url_field = "",
                                       .check_path = "/echoauth",

@@ -6,8 +6,10 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "proxy/auth/json.h"
+#include "proxy/auth/login_answer.h"
 #include "proxy/auth/timestamp.h"
 
 namespace vsaproxy::auth {
@@ -15,7 +17,6 @@ namespace {
 
 using base::ErrorKind;
 using std::chrono::seconds;
-using std::chrono::sys_seconds;
 
 // "Authorization is unusable", seen with statuses that say otherwise.
 constexpr std::string_view bad_credentials_code = "4000002";
@@ -58,17 +59,6 @@ std::string_view known_complaint(std::string_view body) {
   return {};
 }
 
-std::string_view field_of(const LoginResponse& response, std::string_view name) {
-  const http::Field* field = response.fields == nullptr ? nullptr : response.fields->find(name);
-  return field == nullptr ? std::string_view() : field->value;
-}
-
-// The server's clock, so that a wrong clock here moves no expiry.
-sys_seconds server_time(const LoginResponse& response) {
-  const auto received = std::chrono::floor<seconds>(response.received_at);
-  return parse_http_date(field_of(response, "Date"), received).value_or(received);
-}
-
 std::optional<base::Time> expiry(const LoginResponse& response, std::string_view expiration,
                                  base::Time now) {
   constexpr auto longest = std::chrono::days(7);
@@ -77,16 +67,6 @@ std::optional<base::Time> expiry(const LoginResponse& response, std::string_view
   const seconds lifetime = *end - server_time(response);
   if (lifetime <= seconds(0) || lifetime > longest) return std::nullopt;
   return now + lifetime;
-}
-
-tl::unexpected<base::Error> unavailable(const LoginResponse& response, std::string detail) {
-  constexpr seconds longest = std::chrono::hours(1);
-  base::Error error{ErrorKind::login_unavailable, std::move(detail)};
-  if (const auto wait =
-          parse_retry_after(field_of(response, "Retry-After"), server_time(response))) {
-    error.retry_after = std::min(*wait, longest);
-  }
-  return base::fail(std::move(error));
 }
 
 std::string advice(int status, std::string_view complaint, std::string_view secret_name) {
@@ -116,23 +96,10 @@ tl::unexpected<base::Error> rejected(const LoginResponse& response,
                   advice(response.status, known_complaint(response.body), secret_name)));
 }
 
-bool is_transient(int status) {
-  return status == 408 || status == 425 || status == 429 || (status >= 500 && status < 600);
-}
-
-bool is_visible(char c) { return c > ' ' && c < '\x7F'; }
-
 base::Result<Credential> read_success(const LoginResponse& response, const Envelope& envelope,
                                       base::Time now) {
-  const std::string_view token = envelope.token.reveal();
-  if (!std::all_of(token.begin(), token.end(), is_visible)) {
-    return base::fail(ErrorKind::malformed,
-                      "the login answer has a session token that fits into no header field");
-  }
-  Credential credential;
-  credential.fields.push_back(
-      {"Authorization", base::Secret::take(fmt::format("Bearer {}", token))});
-  credential.expires = expiry(response, envelope.expiration, now);
+  auto credential = bearer_credential(envelope.token.reveal());
+  if (credential) credential->expires = expiry(response, envelope.expiration, now);
   return credential;
 }
 
@@ -142,14 +109,11 @@ base::Result<Credential> read_vsa9_login(const LoginResponse& response, base::Ti
                                          std::string_view secret_name) {
   const int status = response.status;
   const auto envelope = read_envelope(response.body);
-  if (is_transient(status) && !(envelope && envelope->code == bad_credentials_code)) {
-    return unavailable(response, fmt::format("the login server answered HTTP {}", status));
-  }
-  if (status >= 300 && status < 400) {
-    return unavailable(response,
-                       fmt::format("the login was answered by a redirect (HTTP {}): redirects are "
-                                   "never followed, check the upstream's url",
-                                   status));
+  const bool is_refusal = envelope && envelope->code == bad_credentials_code;
+  if (!is_refusal || is_redirect(status)) {
+    if (auto error = transient_error(response, "the upstream's url")) {
+      return base::fail(std::move(*error));
+    }
   }
   if (status >= 400 && status < 600) return rejected(response, envelope, secret_name);
   const bool success = status >= 200 && status < 300;

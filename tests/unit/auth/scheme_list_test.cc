@@ -29,7 +29,9 @@ TEST_CASE("every table of a credential type agrees with itself") {
         CHECK(field.fault(*field.default_value) == "");
     }
     CHECK(spec->make != nullptr);
-    CHECK(spec->logs_in == keys.contains(spec->account_field));
+    for (const std::string_view key : spec->account_fields) {
+      CHECK((key.empty() || keys.contains(key)));
+    }
     CHECK((spec->base_field.empty() || keys.contains(spec->base_field)));
     CHECK((spec->login_url_field.empty() || keys.contains(spec->login_url_field)));
     CHECK((spec->lost_session_media != LostSessionMedia::none) == (spec->session_lost != nullptr));

@@ -178,7 +178,7 @@ TEST_CASE("auth names a credential that exists") {
        "4:39: no credential is called \"vsa-eema\" (did you mean \"vsa-emea\"?)"},
       {with_auth("other"), "4:39: no credential is called \"other\""},
       {with_auth("[vsa-emea]"), "4:33: \"auth\" must be a mapping with a type"},
-      {with_auth("{type: oauth2}"), "4:46: type \"oauth2\" is not supported yet"},
+      {with_auth("{type: kaseya-soap}"), "4:46: type \"kaseya-soap\" is not supported yet"},
       {with_head("credentials: {v: {type: none}}\nupstreams: {v: {url: https://v, auth: {type: "
                  "none}}}\n"),
        "4:33: the credential of this upstream is called \"v\" as one under \"credentials\" is: "

@@ -1,0 +1,21 @@
+#include "proxy/auth/form.h"
+
+#include <catch2/catch.hpp>
+
+using namespace vsaproxy;
+using namespace vsaproxy::auth;
+
+TEST_CASE("form encoding is that of RFC 6749, appendix B") {
+  CHECK(form_encode(" %&+\xC2\xA3\xE2\x82\xAC") == "+%25%26%2B%C2%A3%E2%82%AC");
+  CHECK(form_encode("aZ09*-._~") == "aZ09*-._%7E");
+  CHECK(form_encode("") == "");
+}
+
+TEST_CASE("a form body is names and values in order, whatever they have in them") {
+  FormBody body;
+  body.add("grant_type", "password").add("username", "vspc\\administrator");
+  body.add("password", "Pa ss+w&rd=1").add("empty", "");
+  CHECK(body.take().reveal() ==
+        "grant_type=password&username=vspc%5Cadministrator&password=Pa+ss%2Bw%26rd%3D1&empty=");
+  CHECK(body.take().empty());
+}
