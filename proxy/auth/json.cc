@@ -2,7 +2,7 @@
 
 namespace vsaproxy::auth {
 
-bool parse_json_object(std::string_view text, JsonNumbers numbers, rapidjson::Document& document) {
+bool parse_json(std::string_view text, JsonNumbers numbers, rapidjson::Document& document) {
   constexpr auto flags = rapidjson::kParseIterativeFlag;
   // The parser takes a NUL for the end and would not look at what follows.
   if (text.empty() || text.find('\0') != std::string_view::npos) return false;
@@ -11,7 +11,11 @@ bool parse_json_object(std::string_view text, JsonNumbers numbers, rapidjson::Do
   } else {
     document.Parse<flags>(text.data(), text.size());
   }
-  return !document.HasParseError() && document.IsObject();
+  return !document.HasParseError();
+}
+
+bool parse_json_object(std::string_view text, JsonNumbers numbers, rapidjson::Document& document) {
+  return parse_json(text, numbers, document) && document.IsObject();
 }
 
 const rapidjson::Value* find_member(const rapidjson::Value& object, std::string_view key) {

@@ -19,7 +19,8 @@ namespace vsaproxy::auth {
 // How numbers are kept: a VSA id may have 26 digits.
 enum class JsonNumbers { as_numbers, as_text };
 
-// False unless the whole text is one JSON object. Depth costs memory, not stack.
+// False unless the whole text is one JSON value, or object. Depth costs memory, not stack.
+bool parse_json(std::string_view text, JsonNumbers numbers, rapidjson::Document& document);
 bool parse_json_object(std::string_view text, JsonNumbers numbers, rapidjson::Document& document);
 
 // nullptr if the object has no such member.

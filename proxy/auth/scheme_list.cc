@@ -5,6 +5,7 @@
 
 #include "proxy/auth/schemes/basic.h"
 #include "proxy/auth/schemes/header.h"
+#include "proxy/auth/schemes/http_login.h"
 #include "proxy/auth/schemes/kaseya_vsa10.h"
 #include "proxy/auth/schemes/kaseya_vsa9.h"
 #include "proxy/auth/schemes/oauth2.h"
@@ -13,11 +14,8 @@ namespace vsaproxy::auth {
 
 std::span<const SchemeSpec* const> all_schemes() {
   static const std::array schemes = {
-      &kaseya_vsa9_scheme(),
-      &kaseya_vsa10_scheme(),
-      &oauth2_scheme(),
-      &header_scheme(),
-      &basic_scheme(),
+      &kaseya_vsa9_scheme(), &kaseya_vsa10_scheme(), &oauth2_scheme(),
+      &http_login_scheme(),  &header_scheme(),       &basic_scheme(),
   };
   return schemes;
 }

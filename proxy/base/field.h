@@ -36,7 +36,8 @@ struct SecretRef {
 
 // Of a list, a map or a tree: scalars are taken as written. A tree is any value, kept as JSON text;
 // in it a plain true, false, null or JSON number stays one, everything else is a string.
-enum class FieldType { text, path, choice, secret, list, map, tree };
+// A duration is kept as milliseconds, in digits.
+enum class FieldType { text, path, choice, secret, list, map, tree, duration };
 
 struct Field {
   // "request.method" is the key "method" in the mapping "request".

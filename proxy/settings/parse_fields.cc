@@ -163,6 +163,13 @@ void read_field(const Mapping& mapping, const base::Field& field, base::FieldVal
       values.set_text(field.key, std::move(json));
       return;
     }
+    case base::FieldType::duration: {
+      base::Duration duration{};
+      mapping.read(key, duration);
+      const auto count = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+      if (count > 0) values.set_text(field.key, std::to_string(count));
+      return;
+    }
     case base::FieldType::text:
     case base::FieldType::path:
     case base::FieldType::choice:
