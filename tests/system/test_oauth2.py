@@ -140,6 +140,15 @@ class OAuth2(SystemTest):
         self.assertEqual(len(self.login.forms), 1)
         self.assertEqual(self.api.heads, [])
 
+    def test_the_login_command_tries_it(self):
+        self.start()
+        outcome = self.proxy.command("login", "vsa")
+        self.assertEqual((outcome.returncode, outcome.stderr), (0, ""))
+        self.assertIn(f"credential vsa at {self.login.server.url}", outcome.stdout)
+        self.assertRegex(outcome.stdout, r"(?m)^  outcome +ok$")
+        self.assertFalse(any(token in outcome.stdout for token in self.login.tokens))
+        self.assertEqual(self.api.heads, [])
+
     def test_a_server_that_is_down_is_asked_again(self):
         self.start()
         self.assertEqual(self.get().status, 200)
