@@ -85,14 +85,18 @@ Result<std::string> allowed_host(const RelayConfig& config, std::size_t listener
 const auth::LoginPath* find_login_call(const settings::Credential& credential,
                                        std::string_view method, std::string_view path) {
   const std::string_view base = credential.api_base;
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   if (path.size() <= base.size()) return nullptr;
   const std::string_view rest = path.substr(base.size());
-  const auto& calls = credential.scheme->login_paths;
-  // The end first: nearly every path has the base, hardly any the end.
-  const auto found = std::find_if(calls.begin(), calls.end(), [&](const auth::LoginPath& call) {
-    return auth::is_call(call, method, rest);
-  });
-  return found != calls.end() && base::starts_with_ignoring_case(path, base) ? &*found : nullptr;
+  const char last = base::to_lower(rest.back());
+  for (const auth::LoginPath& call : credential.scheme->login_paths) {
+    // Every request comes by here, and nearly none is such a call: one byte tells most apart.
+    if (call.path.back() != last && call.path.back() != '}') continue;
+    if (auth::is_call(call, method, rest)) {
+      return base::starts_with_ignoring_case(path, credential.api_base) ? &call : nullptr;
+    }
+  }
+  return nullptr;
 }
 
 Result<void> plan_login_call(const settings::Route& route, const auth::SchemeSpec& scheme,
