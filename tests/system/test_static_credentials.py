@@ -48,7 +48,7 @@ class StaticCredentials(SystemTest):
         self.assertEqual(self.get().status, 200)
 
     def test_a_token_that_basic_cannot_carry_is_never_sent(self):
-        auth = self.vsa10("s3cret")
+        auth = {**self.vsa10("s3cret"), "login_timeout": "300ms"}
         self.write_secret("id", "with:colon")
         self.start("x", auth)
         answer = self.get()
