@@ -1,19 +1,15 @@
 #include "proxy/auth/scheme.h"
 
 #include <algorithm>
-#include <initializer_list>
 
 #include "proxy/base/text.h"
 
 namespace vsaproxy::auth {
 namespace {
 
-bool is_one_of(std::string_view type, std::initializer_list<std::string_view> types,
-               std::string_view suffix) {
-  return std::any_of(types.begin(), types.end(),
-                     [&](auto other) { return base::equals_ignoring_case(type, other); }) ||
-         (type.size() > suffix.size() &&
-          base::equals_ignoring_case(type.substr(type.size() - suffix.size()), suffix));
+bool ends_with_ignoring_case(std::string_view text, std::string_view suffix) {
+  return text.size() > suffix.size() &&
+         base::equals_ignoring_case(text.substr(text.size() - suffix.size()), suffix);
 }
 
 // Up to the next slash, which goes too.
@@ -39,20 +35,28 @@ bool matches_segments(std::string_view pattern, std::string_view path) {
 
 }  // namespace
 
+// Paths first: nearly no request has one of these, and most differ in length already.
 bool is_call(const LoginPath& call, std::string_view method, std::string_view path) {
-  if (call.method != (method == "HEAD" ? "GET" : method)) return false;
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  return call.path.find('{') == std::string_view::npos ? base::equals_ignoring_case(call.path, path)
-                                                       : matches_segments(call.path, path);
+  const bool is_path =
+      call.path.size() == path.size() && base::equals_ignoring_case(call.path, path);
+  if (!is_path &&
+      (call.path.find('{') == std::string_view::npos || !matches_segments(call.path, path))) {
+    return false;
+  }
+  return call.method == (method == "HEAD" ? "GET" : method);
 }
 
 bool may_hold_lost_session(const SchemeSpec& spec, std::string_view content_type) {
   const std::string_view type = base::trim(content_type.substr(0, content_type.find(';')));
+  const auto is = [type](std::string_view other) {
+    return base::equals_ignoring_case(type, other);
+  };
   switch (spec.lost_session_media) {
-    case LostSessionMedia::json:
-      return is_one_of(type, {"application/json", "text/json"}, "+json");  // RFC 6839, 3.1
-    case LostSessionMedia::xml:
-      return is_one_of(type, {"text/xml", "application/xml"}, "+xml");  // RFC 7303
+    case LostSessionMedia::json:  // RFC 6839, 3.1
+      return is("application/json") || is("text/json") || ends_with_ignoring_case(type, "+json");
+    case LostSessionMedia::xml:  // RFC 7303
+      return is("text/xml") || is("application/xml") || ends_with_ignoring_case(type, "+xml");
     case LostSessionMedia::none:
       break;
   }

@@ -1,6 +1,7 @@
 #include "proxy/http/message.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "proxy/base/text.h"
@@ -82,37 +83,36 @@ void Fields::clear() {
   // that is large enough and no allocation.
   if (blocks_.size() > 1) blocks_.erase(blocks_.begin(), blocks_.end() - 1);
   if (blocks_.empty()) return;
-  if (blocks_.front().capacity() > largest_kept_block) {
+  if (blocks_.front().capacity > largest_kept_block) {
     blocks_.clear();
   } else {
-    blocks_.front().clear();
+    blocks_.front().used = 0;
   }
 }
 
 void Fields::release_memory() {
   // Assigning an empty vector may keep the memory.
   std::vector<Field>().swap(fields_);
-  std::vector<std::vector<char>>().swap(blocks_);
+  std::vector<Block>().swap(blocks_);
 }
 
 std::string_view Fields::keep(std::string_view text) {
   if (text.empty()) return {};
-  reserve(text.size());
-  std::vector<char>& block = blocks_.back();
-  const std::size_t begin = block.size();
-  block.insert(block.end(), text.begin(), text.end());
-  return {block.data() + begin, text.size()};
+  if (blocks_.empty() || blocks_.back().capacity - blocks_.back().used < text.size()) {
+    reserve(text.size());
+  }
+  Block& block = blocks_.back();
+  char* const begin = block.bytes.get() + block.used;
+  std::memcpy(begin, text.data(), text.size());
+  block.used += text.size();
+  return {begin, text.size()};
 }
 
 void Fields::reserve(std::size_t bytes) {
-  std::size_t size = smallest_block;
-  if (!blocks_.empty()) {
-    const std::vector<char>& last = blocks_.back();
-    if (last.capacity() - last.size() >= bytes) return;
-    size = 2 * last.capacity();
-  }
-  std::vector<char> block;
-  block.reserve(std::max(size, bytes));
+  const std::size_t doubled = blocks_.empty() ? smallest_block : 2 * blocks_.back().capacity;
+  Block block;
+  block.capacity = std::max(doubled, bytes);
+  block.bytes = std::make_unique_for_overwrite<char[]>(block.capacity);
   blocks_.push_back(std::move(block));
 }
 

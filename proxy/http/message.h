@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -87,10 +88,16 @@ class Fields {
   std::string_view keep(std::string_view text);
 
  private:
+  // Its bytes never move, so views stay valid while more is kept.
+  struct Block {
+    std::unique_ptr<char[]> bytes;
+    std::size_t capacity = 0;
+    std::size_t used = 0;
+  };
+
   void reserve(std::size_t bytes);
 
-  // Blocks never move once allocated, so views stay valid while more is kept.
-  std::vector<std::vector<char>> blocks_;
+  std::vector<Block> blocks_;
   std::vector<Field> fields_;
 };
 

@@ -134,7 +134,7 @@ void Exchange::use_credential(tokens::CredentialPtr credential) {
     drop_refused_answer();
     replayed_ = true;
   }
-  if (replayable() == tokens::Replayable::no && !unreplayable_use_) {
+  if (!unreplayable_use_ && replayable() == tokens::Replayable::no) {
     unreplayable_use_ = context_.tokens().begin_unreplayable(*session_);
   }
   seek_connection(UpstreamPool::Freshness::any);
