@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 
@@ -22,6 +23,11 @@ std::string hash_hex(std::string_view text, const EVP_MD* algorithm) {
     std::abort();  // OpenSSL without SHA: nothing could log in
   }
   return hex(std::span(hash).first(length));
+}
+
+bool is_base64_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+         c == '/';
 }
 
 }  // namespace
@@ -48,6 +54,20 @@ std::string base64(std::string_view bytes) {
                   static_cast<int>(bytes.size()));
   text.resize(length);
   return text;
+}
+
+std::optional<base::Secret> decode_base64(std::string_view text) {
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  const std::string_view digits = text.substr(0, text.size() - padding);
+  const bool is_base64 =
+      text.size() % 4 == 0 && std::all_of(digits.begin(), digits.end(), is_base64_digit);
+  if (!is_base64) return std::nullopt;
+  std::string bytes(text.size() / 4 * 3, '\0');
+  EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), bytes_of(text),
+                  static_cast<int>(text.size()));
+  base::Secret decoded(std::string_view(bytes).substr(0, bytes.size() - padding));
+  base::wipe(bytes);
+  return decoded;
 }
 
 base::Secret basic_authorization(std::string_view user_and_password) {

@@ -2,6 +2,7 @@
 // Hashes and base64 as login formulas need them. Pure, any thread. Where the input is a secret, so
 // is the result: the caller wipes it.
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@ std::string sha256_hex(std::string_view text);
 
 // RFC 4648, 4: with padding, without line breaks.
 std::string base64(std::string_view bytes);
+// Strict: nullopt for other characters, white space too, and for wrong padding.
+std::optional<base::Secret> decode_base64(std::string_view text);
 
 // "Basic " and the base64 of the text (RFC 7617).
 base::Secret basic_authorization(std::string_view user_and_password);

@@ -12,6 +12,10 @@ namespace vsaproxy::auth {
 // Letters, digits and "*-._" stay, a space becomes "+", every other byte %XX.
 std::string form_encode(std::string_view text);
 
+// The decoded value of the first field of that name; "" if the form has none, or broken escapes in
+// it.
+std::string form_value(std::string_view form, std::string_view name);
+
 // A body of names and values, which may be secrets: no copy of it stays behind.
 class FormBody {
  public:

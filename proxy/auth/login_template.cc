@@ -62,6 +62,7 @@ std::string json_text(std::string_view text) {
 // RFC 3986, 2.3: a space is %20 there, not "+".
 std::string uri_text(std::string_view text) {
   std::string out;
+  out.reserve(longest_escape * text.size());
   for (const char c : text) out += c == ' ' ? "%20" : form_encode({&c, 1});
   return out;
 }

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdlib>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,7 @@ constexpr std::array<Member, 8> members = {{
     {"DQ", OSSL_PKEY_PARAM_RSA_EXPONENT2},
     {"InverseQ", OSSL_PKEY_PARAM_RSA_COEFFICIENT1},
 }};
+constexpr std::size_t public_members = 2;
 
 tl::unexpected<base::Error> unusable(std::string detail) {
   return base::fail(ErrorKind::configuration, std::move(detail));
@@ -73,53 +75,45 @@ std::optional<base::Secret> element_text(std::string_view xml, std::string_view 
 }
 
 Number decode_number(std::string_view base64_text) {
-  if (base64_text.empty() || base64_text.size() % 4 != 0) return nullptr;
-  std::string bytes(base64_text.size() / 4 * 3, '\0');
-  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                     reinterpret_cast<const unsigned char*>(base64_text.data()),
-                                     static_cast<int>(base64_text.size()));
-  const int padding =
-      base64_text.ends_with("==") ? 2 : static_cast<int>(base64_text.ends_with("="));
-  Number number;
-  if (length > padding) {
-    number.reset(
-        BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes.data()), length - padding, nullptr));
-  }
-  base::wipe(bytes);
-  return number;
+  const auto decoded = decode_base64(base64_text);
+  if (!decoded || decoded->empty()) return nullptr;
+  const std::string_view bytes = decoded->reveal();
+  return Number(BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes.data()),
+                          static_cast<int>(bytes.size()), nullptr));
 }
 
-EVP_PKEY* key_from(OSSL_PARAM* parameters) {
+EVP_PKEY* key_from(OSSL_PARAM* parameters, int selection) {
   const Context context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
   EVP_PKEY* key = nullptr;
   if (!context || EVP_PKEY_fromdata_init(context.get()) <= 0 ||
-      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, parameters) <= 0) {
+      EVP_PKEY_fromdata(context.get(), &key, selection, parameters) <= 0) {
     return nullptr;
   }
   return key;
 }
 
-base::Result<EVP_PKEY*> parse_xml(std::string_view xml) {
+// With the public members only the public half.
+base::Result<EVP_PKEY*> parse_xml(std::string_view xml, std::span<const Member> wanted) {
+  const bool is_public = wanted.size() == public_members;
   const Builder builder(OSSL_PARAM_BLD_new());
   std::vector<Number> numbers;  // the builder keeps pointers to them
-  for (const Member& member : members) {
+  for (const Member& member : wanted) {
     const auto text = element_text(xml, member.element);
     if (!text) {
-      return unusable(
-          fmt::format("the private key has no {}: it must be the private RSAKeyValue "
-                      "with all eight members, or PEM",
-                      member.element));
+      return unusable(fmt::format("the key has no {}: it must be the {}", member.element,
+                                  is_public ? "public RSAKeyValue"
+                                            : "private RSAKeyValue with all eight members, or "
+                                              "PEM"));
     }
     Number number = decode_number(text->reveal());
-    if (!number) {
-      return unusable(fmt::format("the {} of the private key is not base64", member.element));
-    }
+    if (!number) return unusable(fmt::format("the {} of the key is not base64", member.element));
     if (OSSL_PARAM_BLD_push_BN(builder.get(), member.parameter, number.get()) != 1) std::abort();
     numbers.push_back(std::move(number));
   }
   const Parameters parameters(OSSL_PARAM_BLD_to_param(builder.get()));
-  EVP_PKEY* key = parameters ? key_from(parameters.get()) : nullptr;
-  if (key == nullptr) return unusable("the private key's numbers make no RSA key");
+  const int selection = is_public ? EVP_PKEY_PUBLIC_KEY : EVP_PKEY_KEYPAIR;
+  EVP_PKEY* key = parameters ? key_from(parameters.get(), selection) : nullptr;
+  if (key == nullptr) return unusable("the key's numbers make no RSA key");
   return key;
 }
 
@@ -152,6 +146,14 @@ std::string number_text(const EVP_PKEY* key, const char* parameter) {
   return base64(bytes);
 }
 
+void choose_oaep(EVP_PKEY_CTX* context) {
+  if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) <= 0 ||
+      EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha1()) <= 0 ||
+      EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha1()) <= 0) {
+    std::abort();  // OpenSSL without OAEP
+  }
+}
+
 }  // namespace
 
 void RsaKey::Deleter::operator()(evp_pkey_st* key) const { EVP_PKEY_free(key); }
@@ -159,7 +161,7 @@ void RsaKey::Deleter::operator()(evp_pkey_st* key) const { EVP_PKEY_free(key); }
 base::Result<RsaKey> RsaKey::parse(std::string_view text) {
   constexpr int least_bits = 1024;
   const bool is_xml = text.find("<RSAKeyValue>") != std::string_view::npos;
-  auto parsed = is_xml ? parse_xml(text) : parse_pem(text);
+  auto parsed = is_xml ? parse_xml(text, members) : parse_pem(text);
   if (!parsed) return base::fail(std::move(parsed.error()));
   Handle key(*parsed);
   if (EVP_PKEY_is_a(key.get(), "RSA") != 1) return unusable("the private key is not an RSA key");
@@ -180,12 +182,8 @@ std::string RsaKey::public_xml() const {
 
 base::Result<base::Secret> RsaKey::decrypt(std::string_view ciphertext) const {
   const Context context(EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr));
-  if (!context || EVP_PKEY_decrypt_init(context.get()) <= 0 ||
-      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) <= 0 ||
-      EVP_PKEY_CTX_set_rsa_oaep_md(context.get(), EVP_sha1()) <= 0 ||
-      EVP_PKEY_CTX_set_rsa_mgf1_md(context.get(), EVP_sha1()) <= 0) {
-    std::abort();  // OpenSSL without OAEP
-  }
+  if (!context || EVP_PKEY_decrypt_init(context.get()) <= 0) std::abort();
+  choose_oaep(context.get());
   std::string plain(static_cast<std::size_t>(EVP_PKEY_get_size(key_.get())), '\0');
   std::size_t length = plain.size();
   const int outcome = EVP_PKEY_decrypt(
@@ -200,6 +198,25 @@ base::Result<base::Secret> RsaKey::decrypt(std::string_view ciphertext) const {
   const base::Secret secret(std::string_view(plain).substr(0, length));
   base::wipe(plain);
   return secret;
+}
+
+base::Result<std::string> make_challenge(std::string_view public_xml, std::string_view plain) {
+  const auto parsed = parse_xml(public_xml, std::span(members).first(public_members));
+  if (!parsed) return base::fail(parsed.error());
+  const std::unique_ptr<EVP_PKEY, FreeBy<EVP_PKEY_free>> key(*parsed);
+  const Context context(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
+  if (!context || EVP_PKEY_encrypt_init(context.get()) <= 0) {
+    return unusable("the key can't be used");
+  }
+  choose_oaep(context.get());
+  std::string ciphertext(static_cast<std::size_t>(EVP_PKEY_get_size(key.get())), '\0');
+  std::size_t length = ciphertext.size();
+  if (EVP_PKEY_encrypt(context.get(), reinterpret_cast<unsigned char*>(ciphertext.data()), &length,
+                       reinterpret_cast<const unsigned char*>(plain.data()), plain.size()) <= 0) {
+    return unusable("the key is none to encrypt a challenge with");
+  }
+  ciphertext.resize(length);
+  return ciphertext;
 }
 
 }  // namespace vsaproxy::auth

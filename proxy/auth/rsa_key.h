@@ -35,4 +35,8 @@ class RsaKey {
   Handle key_;
 };
 
+// The other side's part: `plain` encrypted as decrypt() reads it, for the owner of the public key
+// (RSAKeyValue XML). Error: configuration, for what is no such key.
+base::Result<std::string> make_challenge(std::string_view public_xml, std::string_view plain);
+
 }  // namespace vsaproxy::auth

@@ -22,8 +22,15 @@
 namespace vsaproxy::auth {
 
 struct LoginRequest {
+  LoginRequest() = default;
+  LoginRequest(const LoginRequest&) = default;
+  LoginRequest(LoginRequest&&) noexcept = default;
+  LoginRequest& operator=(const LoginRequest&) = default;
+  LoginRequest& operator=(LoginRequest&&) noexcept = default;
+  ~LoginRequest() { base::wipe(target); }
+
   std::string method;
-  std::string target;                 // origin form, at the login's origin
+  std::string target;                 // origin form, at the login's origin; may hold a secret
   std::vector<InjectedField> fields;  // beside Host, User-Agent and the body's own
   base::Secret body;                  // may be empty
   std::string content_type;           // empty without a body
@@ -82,6 +89,7 @@ struct StubRequest {
   std::string_view path;       // under the base, as in LoginPath; of an editor's call: the target
   std::string_view operation;  // of an editor's call: Inspection::login_operation
   std::string_view content_type;  // of the request
+  std::string_view body;          // of the request; empty where it was not kept
   base::WallTime now;
   base::WallTime expires;    // of the session that stands behind it
   std::string_view failure;  // why there is no session, for a reader; empty: there is one
@@ -114,7 +122,9 @@ struct SchemeSpec {
   // Keys whose text names the account, for the login budget: the first that is written. If none
   // is, the credential's own name does.
   std::array<std::string_view, 2> account_fields;
-  std::string_view base_field;       // key of the API's path prefix, "" if none
+  std::string_view base_field;  // key of the API's path prefix, "" if none
+  // Its default, where that depends on other keys. Null: the table has it.
+  std::string_view (*default_base)(const base::FieldValues& values) = nullptr;
   std::string_view login_url_field;  // key of the URL to log in at; "": the upstream's origin
   std::string_view check_path;       // default of check.path, under the base
   std::span<const LoginPath> login_paths;

@@ -14,7 +14,6 @@
 namespace vsaproxy::auth {
 namespace {
 
-constexpr std::int64_t step_seconds = 30;
 constexpr std::uint32_t code_modulus = 1'000'000;
 
 std::optional<std::uint32_t> base32_value(char c) {
@@ -74,7 +73,7 @@ base::Result<base::Secret> totp_code(std::string_view seed, std::chrono::sys_sec
                       "the totp seed is not base32 of 16 letters and digits (A to Z, 2 to 7) or "
                       "more: give the key that the server shows beside its QR code");
   }
-  const auto counter = static_cast<std::uint64_t>(now.time_since_epoch().count() / step_seconds);
+  const auto counter = static_cast<std::uint64_t>(now.time_since_epoch() / totp_step);
   return base::Secret::take(fmt::format("{:06}", hotp(key->reveal(), counter)));
 }
 

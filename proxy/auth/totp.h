@@ -10,6 +10,9 @@
 
 namespace vsaproxy::auth {
 
+// How long a code stays the same.
+inline constexpr std::chrono::seconds totp_step{30};
+
 // `seed` is base32 (RFC 4648, 6) as a server shows it: any case, with spaces or without, with
 // padding or without. Error: configuration, without bytes of the seed.
 base::Result<base::Secret> totp_code(std::string_view seed, std::chrono::sys_seconds now);

@@ -99,6 +99,13 @@ std::string api_base(const Credential& credential) {
   return std::string(base);
 }
 
+void set_default_base(Credential& credential) {
+  const auth::SchemeSpec& scheme = *credential.scheme;
+  if (scheme.default_base == nullptr || credential.values.text(scheme.base_field)) return;
+  credential.values.set_text(scheme.base_field,
+                             std::string(scheme.default_base(credential.values)));
+}
+
 // RFC 6749, 3.2: a login in the clear gives the secret to anybody on the way.
 void parse_login_origin(const Mapping& mapping, Credential& credential) {
   const std::string_view key = credential.scheme->login_url_field;
@@ -206,6 +213,7 @@ Parsed parse_credential(const YamlNode& node, const std::string& name, Problems&
   const std::size_t problems_before = problems.size();
   const Mapping mapping(node, where, keys, problems);
   read_fields(mapping, problems_before, parsed.credential);
+  set_default_base(parsed.credential);
   parsed.credential.api_base = api_base(parsed.credential);
   parsed.credential.account = account_of(parsed.credential);
   parse_login_origin(mapping, parsed.credential);

@@ -135,7 +135,13 @@ std::string request_bytes(const auth::LoginRequest& request, const std::string& 
     if (!request.content_type.empty()) head.fields.set("Content-Type", request.content_type);
     head.body = {http::Framing::length, body.size()};
   }
+  constexpr std::size_t room_for_the_rest = 1024;
+  std::size_t length = request.target.size() + body.size() + room_for_the_rest;
+  for (const http::Field& field : head.fields.all()) {
+    length += field.name.size() + field.value.size() + 4;
+  }
   std::string bytes;
+  bytes.reserve(length);  // growing would leave copies of secrets behind
   http::append_request_head(bytes, head, http::ConnectionOption::close);
   bytes.append(body);
   return bytes;

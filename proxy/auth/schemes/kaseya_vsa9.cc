@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/auth/digest.h"
+#include "proxy/auth/schemes/base_path.h"
 #include "proxy/auth/schemes/kaseya_vsa9_answer.h"
 #include "proxy/auth/schemes/kaseya_vsa9_stub.h"
 #include "proxy/auth/utf8.h"
@@ -26,14 +27,6 @@ std::string username_fault(std::string_view value) {
   return comma_fault(value);
 }
 
-std::string base_fault(std::string_view value) {
-  if (value.empty()) return "";
-  const bool plain = value.find_first_of("?#\\ \t\r\n") == std::string_view::npos;
-  return value.front() == '/' && plain
-             ? ""
-             : "must be a path that begins with a slash, as in /api/v1.0, without a query";
-}
-
 constexpr std::array<std::string_view, 2> formulas = {"web", "documented"};
 constexpr std::array<std::string_view, 3> encodings = {"utf-8", "latin-1", "ascii"};
 
@@ -42,7 +35,7 @@ constexpr std::array fields = {
     base::Field{.key = "base",
                 .type = base::FieldType::path,
                 .default_value = "/api/v1.0",
-                .fault = base_fault},
+                .fault = base_path_fault},
     base::Field{.key = "token", .type = base::FieldType::secret},
     base::Field{.key = "password", .type = base::FieldType::secret},
     base::Field{.key = "password_formula",
@@ -163,9 +156,7 @@ base::Result<std::unique_ptr<Scheme>> make(SchemeInput input) {
   }
   parameters.secret = std::move(secret->second);
   parameters.username = values.text("username").value_or("");
-  std::string_view path = values.text("base").value_or("");
-  while (path.ends_with('/')) path.remove_suffix(1);
-  parameters.target = fmt::format("{}/auth", path);
+  parameters.target = under_base(values.text("base").value_or(""), "/auth");
   parameters.encoding = encoding_of(values.text("encoding").value_or(""));
   parameters.formula = values.text("password_formula") == "documented" ? PasswordFormula::documented
                                                                        : PasswordFormula::web;

@@ -17,7 +17,17 @@ TEST_CASE("base64 has padding and no line breaks") {
   const auto [plain, encoded] = GENERATE(table<std::string_view, std::string_view>(
       {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}}));
   CHECK(base64(plain) == encoded);
+  REQUIRE(decode_base64(encoded));
+  CHECK(decode_base64(encoded)->reveal() == plain);
   CHECK(base64(std::string(300, 'a')).find('\n') == std::string::npos);
+}
+
+TEST_CASE("what is no base64 is not decoded") {
+  for (const std::string_view text : {"Zg=", "Zg", "Z===", "====", "Zm9v\n", " Zm9v", "Zm-v",
+                                      "Zm_v", "Zg==Zg==", "Z=9v", "Zm9v=", "\xC3\xA4=="}) {
+    CAPTURE(text);
+    CHECK_FALSE(decode_base64(text));
+  }
 }
 
 TEST_CASE("a Basic value is that of RFC 7617") {

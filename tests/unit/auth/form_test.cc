@@ -19,3 +19,16 @@ TEST_CASE("a form body is names and values in order, whatever they have in them"
         "grant_type=password&username=vspc%5Cadministrator&password=Pa+ss%2Bw%26rd%3D1&empty=");
   CHECK(body.take().empty());
 }
+
+TEST_CASE("a field of a form is found by its decoded name, and decoded") {
+  const std::string_view form = "a=1&gr%61nt=pub+lic%5Fkey&empty&a=2&bad=%4&worse=%zz";
+  CHECK(form_value(form, "a") == "1");
+  CHECK(form_value(form, "grant") == "pub lic_key");
+  CHECK(form_value(form, "empty") == "");
+  CHECK(form_value(form, "bad") == "");
+  CHECK(form_value(form, "worse") == "");
+  CHECK(form_value(form, "none") == "");
+  CHECK(form_value("", "a") == "");
+  CHECK(form_value("&&=&%", "a") == "");
+  CHECK(form_value("x=a%00b", "x") == std::string("a\0b", 3));
+}

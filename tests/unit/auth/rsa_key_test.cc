@@ -1,13 +1,9 @@
 #include "proxy/auth/rsa_key.h"
 
-#include <openssl/evp.h>
-
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <sstream>
 
 #include "proxy/auth/digest.h"
-#include "proxy/auth/json.h"
+#include "tests/unit/auth/vector_file.h"
 
 using namespace vsaproxy;
 using namespace vsaproxy::auth;
@@ -15,15 +11,7 @@ using namespace vsaproxy::auth;
 namespace {
 
 const rapidjson::Document& vectors() {
-  static const rapidjson::Document document = [] {
-    std::ifstream file(TESTS_DIR "/vectors/veeam_vspc.json");
-    std::stringstream text;
-    text << file.rdbuf();
-    rapidjson::Document read;
-    read.Parse(text.str().c_str());
-    return read;
-  }();
-  REQUIRE(document.IsObject());
+  static const rapidjson::Document document = read_vectors("veeam_vspc.json");
   return document;
 }
 
@@ -36,14 +24,9 @@ RsaKey sample_key() {
 }
 
 std::string decoded(std::string_view text) {
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                     reinterpret_cast<const unsigned char*>(text.data()),
-                                     static_cast<int>(text.size()));
-  REQUIRE(length > 0);
-  bytes.resize(bytes.size() -
-               static_cast<std::size_t>(text.ends_with("==") ? 2 : text.ends_with("=")));
-  return bytes;
+  const auto bytes = decode_base64(text);
+  REQUIRE(bytes);
+  return std::string(bytes->reveal());
 }
 
 std::string hex_of(std::string_view bytes) {
@@ -122,5 +105,28 @@ TEST_CASE("what is no usable private key is said without its text") {
     REQUIRE_FALSE(key);
     CHECK(key.error().kind == base::ErrorKind::configuration);
     CHECK(key.error().detail.find("hidden") == std::string::npos);
+  }
+}
+
+TEST_CASE("a challenge is read by the owner of the key alone") {
+  const auto challenge = make_challenge(key_text("public_xml"), "text");
+  REQUIRE(challenge);
+  const auto plain = sample_key().decrypt(*challenge);
+  REQUIRE(plain);
+  CHECK(plain->reveal() == "text");
+  CHECK(*make_challenge(key_text("public_xml"), "text") != *challenge);
+}
+
+TEST_CASE("no challenge is made for what is no public key") {
+  for (const std::string& text :
+       {std::string(), std::string("hidden"), std::string("<Modulus>AQAB</Modulus>"),
+        std::string("<Modulus>AQ==</Modulus><Exponent>AQAB</Exponent>"),
+        std::string("<Modulus>AAAA</Modulus><Exponent>AAAA</Exponent>"),
+        std::string("<Modulus>hidden</Modulus><Exponent>AQAB</Exponent>"),
+        mangled(key_text("public_xml"), "Modulus").substr(0, 90) + "</Modulus><Exponent>AQAB"}) {
+    CAPTURE(text);
+    const auto challenge = make_challenge(text, "text");
+    REQUIRE_FALSE(challenge);
+    CHECK(challenge.error().detail.find("hidden") == std::string::npos);
   }
 }

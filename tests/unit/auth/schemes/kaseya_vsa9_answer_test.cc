@@ -1,12 +1,9 @@
 #include "proxy/auth/schemes/kaseya_vsa9_answer.h"
 
-#include <rapidjson/document.h>
-
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <sstream>
 
 #include "tests/unit/auth/scheme_fixture.h"
+#include "tests/unit/auth/vector_file.h"
 
 using namespace vsaproxy;
 using namespace vsaproxy::auth;
@@ -43,10 +40,6 @@ std::string token_until(std::string_view expiration) {
   return success_with(fmt::format(R"("Token":"1","SessionExpiration":"{}")", expiration));
 }
 
-std::string text_of(const rapidjson::Value& object, const char* key) {
-  return {object[key].GetString(), object[key].GetStringLength()};
-}
-
 void check_vector(const rapidjson::Value& vector) {
   const std::string expected = text_of(vector, "classify");
   const Answer answer{vector["http_status"].GetInt(), text_of(vector, "body"), std::string(date)};
@@ -70,12 +63,7 @@ void check_vector(const rapidjson::Value& vector) {
 }  // namespace
 
 TEST_CASE("answers of VSA servers are told apart") {
-  std::ifstream file(TESTS_DIR "/vectors/vsa9.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  rapidjson::Document vectors;
-  vectors.Parse(text.str().c_str());
-  REQUIRE_FALSE(vectors.HasParseError());
+  const auto vectors = read_vectors("vsa9.json");
   const auto& answers = vectors["response_classification"]["vsa_rest"];
   REQUIRE(answers.Size() == 14);
   for (const auto& vector : answers.GetArray()) check_vector(vector);

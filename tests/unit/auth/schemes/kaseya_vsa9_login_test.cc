@@ -1,31 +1,14 @@
-#include <rapidjson/document.h>
-
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <sstream>
 
 #include "proxy/auth/digest.h"
 #include "proxy/auth/schemes/kaseya_vsa9.h"
 #include "proxy/auth/utf8.h"
+#include "tests/unit/auth/vector_file.h"
 
 using namespace vsaproxy;
 using namespace vsaproxy::auth;
 
 namespace {
-
-rapidjson::Document read_vectors() {
-  std::ifstream file(TESTS_DIR "/vectors/vsa9.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  rapidjson::Document document;
-  document.Parse(text.str().c_str());
-  REQUIRE_FALSE(document.HasParseError());
-  return document;
-}
-
-std::string text_of(const rapidjson::Value& object, const char* key) {
-  return {object[key].GetString(), object[key].GetStringLength()};
-}
 
 base::Secret encoded(const rapidjson::Value& input, const char* key) {
   const std::string name = text_of(input, "encoding");
@@ -53,7 +36,7 @@ base::Secret payload_of(const rapidjson::Value& input, PasswordFormula formula) 
 }  // namespace
 
 TEST_CASE("password logins are byte for byte those of working clients") {
-  const auto vectors = read_vectors();
+  const auto vectors = read_vectors("vsa9.json");
   int checked = 0;
   for (const auto& vector : vectors["vsa_rest_password"].GetArray()) {
     const auto& input = vector["input"];
@@ -71,7 +54,7 @@ TEST_CASE("password logins are byte for byte those of working clients") {
 }
 
 TEST_CASE("the mistakes of known clients are not repeated") {
-  const auto vectors = read_vectors();
+  const auto vectors = read_vectors("vsa9.json");
   int checked = 0;
   for (const auto& vector : vectors["vsa_rest_password"].GetArray()) {
     if (!vector["input"]["formula"].IsNull()) continue;
@@ -86,7 +69,7 @@ TEST_CASE("the mistakes of known clients are not repeated") {
 }
 
 TEST_CASE("token logins are those of working clients") {
-  const auto vectors = read_vectors();
+  const auto vectors = read_vectors("vsa9.json");
   REQUIRE(vectors["vsa_rest_pat"].Size() == 3);
   for (const auto& vector : vectors["vsa_rest_pat"].GetArray()) {
     const auto& input = vector["input"];
