@@ -9,12 +9,13 @@
 #include "proxy/auth/schemes/kaseya_vsa10.h"
 #include "proxy/auth/schemes/kaseya_vsa9.h"
 #include "proxy/auth/schemes/oauth2.h"
+#include "proxy/auth/schemes/veeam_vspc.h"
 
 namespace vsaproxy::auth {
 
 std::span<const SchemeSpec* const> all_schemes() {
   static const std::array schemes = {
-      &kaseya_vsa9_scheme(), &kaseya_vsa10_scheme(), &oauth2_scheme(),
+      &kaseya_vsa9_scheme(), &kaseya_vsa10_scheme(), &veeam_vspc_scheme(), &oauth2_scheme(),
       &http_login_scheme(),  &header_scheme(),       &basic_scheme(),
   };
   return schemes;

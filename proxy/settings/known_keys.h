@@ -102,7 +102,7 @@ inline constexpr Key output_keys[] = {{"file"}};
 inline constexpr Key access_keys[] = {{"query"}};
 
 // Credential types that are known by name only.
-inline constexpr std::string_view later_types[] = {"kaseya-soap", "veeam-vspc"};
+inline constexpr std::string_view later_types[] = {"kaseya-soap"};
 
 // True if a key of that name may hold a secret: a known one, one that is spelt nearly so, or any
 // that sounds like it. Never for other keys of the tables.

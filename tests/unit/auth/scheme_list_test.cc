@@ -10,6 +10,7 @@ TEST_CASE("credential types are found by their exact names") {
   for (const SchemeSpec* spec : all_schemes()) CHECK(find_scheme(spec->name) == spec);
   CHECK(find_scheme("kaseya-vsa9") != nullptr);
   CHECK(find_scheme("header") != nullptr);
+  CHECK(find_scheme("veeam-vspc") != nullptr);
   CHECK(find_scheme("Kaseya-VSA9") == nullptr);
   CHECK(find_scheme("none") == nullptr);
   CHECK(find_scheme("") == nullptr);
@@ -33,6 +34,7 @@ TEST_CASE("every table of a credential type agrees with itself") {
       CHECK((key.empty() || keys.contains(key)));
     }
     CHECK((spec->base_field.empty() || keys.contains(spec->base_field)));
+    if (spec->default_base != nullptr) CHECK_FALSE(spec->base_field.empty());
     CHECK((spec->login_url_field.empty() || keys.contains(spec->login_url_field)));
     CHECK((spec->lost_session_media != LostSessionMedia::none) == (spec->session_lost != nullptr));
     for (const LoginPath& path : spec->login_paths) CHECK(path.path.front() == '/');

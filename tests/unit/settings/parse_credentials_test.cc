@@ -78,6 +78,25 @@ TEST_CASE("a static credential and none are read") {
   CHECK(none.upstreams[0].credential == std::nullopt);
 }
 
+TEST_CASE("a base may depend on another key") {
+  const auto with_key = [](std::string_view keys) {
+    return good_settings(with_credential(fmt::format(
+                             "    type: veeam-vspc\n    private_key: {{file: k}}\n{}", keys)))
+        .credentials[0];
+  };
+  CHECK(with_key("").api_base == "/api/v3");
+  CHECK(with_key("    api: v2\n").check.path == "/api/v3/users/me");
+  CHECK(with_key("    api: v1\n").api_base.empty());
+  CHECK(with_key("    api: v1\n    base: /x\n").check.path == "/x/users/me");
+  CHECK(with_key("").logs_in);
+}
+
+TEST_CASE("values may make a credential static that could log in") {
+  const auto settings =
+      good_settings(with_credential("    type: veeam-vspc\n    api_key: {env: K}\n"));
+  CHECK_FALSE(settings.credentials[0].logs_in);
+}
+
 TEST_CASE("upstreams may share a credential") {
   const auto settings = good_settings(
       with_head("credentials: {c: {type: kaseya-vsa9, username: u, token: {file: t}}}\n"
