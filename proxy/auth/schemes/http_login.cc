@@ -214,7 +214,7 @@ class HttpLogin final : public Scheme {
                   "request.body");
     }
     FormBody form;
-    for (const auto& member : document.GetObject()) {
+    for (const auto& member : std::as_const(document).GetObject()) {
       const std::string_view text(member.value.GetString(), member.value.GetStringLength());
       const auto value = fill(text, Encoding::raw, "request.body");
       if (!value) return base::fail(value.error());

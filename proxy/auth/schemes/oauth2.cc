@@ -55,7 +55,8 @@ std::string reserved_param(const base::FieldValues& values) {
       "grant_type", "client_id", "client_secret", "scope", "username", "password", "refresh_token"};
   const base::TextMap* params = values.map("params");
   if (params == nullptr) return "";
-  for (const auto& [name, value] : *params) {
+  for (const auto& param : *params) {
+    const std::string& name = param.first;
     const bool is_own = std::any_of(reserved.begin(), reserved.end(), [&name](auto own) {
       return base::equals_ignoring_case(name, own);
     });
