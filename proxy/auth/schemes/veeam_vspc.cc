@@ -239,10 +239,11 @@ tl::unexpected<base::Error> unusable(std::string detail) {
 
 base::Result<std::unique_ptr<Scheme>> make_static(const base::Secret& key) {
   auto credential = bearer_credential(key.reveal());
-  if (!credential)
+  if (!credential) {
     return unusable(
-        "the api_key has a space, a line break or another character "
-        "that no key has: copy it again");
+        "the api_key has a space, a line break or another character that no key has: copy it "
+        "again");
+  }
   return std::make_unique<StaticScheme>(std::move(*credential));
 }
 
