@@ -108,7 +108,11 @@ LoginResult check_login(const Options& options, const std::string* authorization
 }
 
 Account::Login Account::log_in(const std::string* authorization, Time now) {
-  Login login{.result = check_login(options_, authorization), .token = {}};
+  return admit(check_login(options_, authorization), now);
+}
+
+Account::Login Account::admit(LoginResult checked, Time now) {
+  Login login{.result = checked, .token = {}};
   if (login.result == LoginResult::no_authorization) return login;
   if (is_locked(now)) {
     login.result = LoginResult::locked;
@@ -124,16 +128,22 @@ Account::Login Account::log_in(const std::string* authorization, Time now) {
   login.token = random_digits(token_digits);
   if (issued_.size() == max_issued) issued_.pop_front();
   issued_.push_back(login.token);
-  const std::chrono::duration<double> lifetime(options_.session_lifetime);
-  sessions_.emplace(login.token, now + std::chrono::duration_cast<Time::duration>(lifetime));
+  sessions_.emplace(login.token, end_of_session(now));
   return login;
 }
 
 bool Account::is_live(const std::string* authorization, Time now) const {
   const auto token = credentials_of(authorization, "Bearer");
-  if (!token) return false;
-  const auto session = sessions_.find(std::string(*token));
+  return token && is_live_token(*token, now);
+}
+
+bool Account::is_live_token(std::string_view token, Time now) const {
+  const auto session = sessions_.find(std::string(token));
   return session != sessions_.end() && now < session->second;
+}
+
+void Account::extend(std::string_view token, Time now) {
+  if (is_live_token(token, now)) sessions_[std::string(token)] = end_of_session(now);
 }
 
 void Account::log_out(const std::string* authorization) {
@@ -150,6 +160,11 @@ void Account::unlock() {
 std::size_t Account::live_sessions(Time now) const {
   return static_cast<std::size_t>(std::count_if(
       sessions_.begin(), sessions_.end(), [now](const auto& entry) { return now < entry.second; }));
+}
+
+Time Account::end_of_session(Time now) const {
+  const std::chrono::duration<double> lifetime(options_.session_lifetime);
+  return now + std::chrono::duration_cast<Time::duration>(lifetime);
 }
 
 void Account::count_rejected(Time now) {

@@ -35,8 +35,14 @@ class Account {
   explicit Account(const Options& options) : options_(options) {}
 
   Login log_in(const std::string* authorization, Time now);
+  // What becomes of a login that a system has checked itself: it counts towards the lock, or gets a
+  // session, unless the account is locked.
+  Login admit(LoginResult checked, Time now);
   // The value of an Authorization field: exactly "Bearer TOKEN" with a session that lives.
   bool is_live(const std::string* authorization, Time now) const;
+  bool is_live_token(std::string_view token, Time now) const;
+  // Lets a live session last its whole lifetime from now on.
+  void extend(std::string_view token, Time now);
   // Ends the session of a Bearer field; unknown ones are ignored.
   void log_out(const std::string* authorization);
   void end_sessions() { sessions_.clear(); }
@@ -52,6 +58,7 @@ class Account {
 
  private:
   void count_rejected(Time now);
+  Time end_of_session(Time now) const;
 
   const Options& options_;
   std::unordered_map<std::string, Time> sessions_;  // token -> end

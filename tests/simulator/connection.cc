@@ -13,7 +13,6 @@ namespace vsaproxy::simulator {
 namespace {
 
 constexpr std::size_t max_head = 65536;
-constexpr std::size_t max_kept_body = 65536;
 constexpr std::size_t high_water = 262144;
 constexpr std::size_t low_water = 65536;
 constexpr std::chrono::milliseconds linger_time{2000};
@@ -164,6 +163,7 @@ bool Connection::begin_request(std::string_view text) {
   request_->number = ++requests_;
   request_->on_used_connection = was_used_;
   request_->from_loopback = from_loopback_;
+  request_->is_tls = bufferevent_openssl_get_ssl(stream_.get()) != nullptr;
   request_->head = std::move(*head);
   body_reader_.emplace(request_->head);
   return true;
@@ -175,7 +175,7 @@ bool Connection::read_body() {
       body_reader_->read(bufferevent_get_input(stream_.get()), [this](std::string_view bytes) {
         request_->body_bytes += bytes.size();
         request_->body_hash.add(bytes);
-        request_->body += bytes.substr(0, max_kept_body - request_->body.size());
+        request_->body += bytes.substr(0, request_->body_limit - request_->body.size());
       });
   if (!done) {
     refuse(done.error());

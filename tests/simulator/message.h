@@ -63,15 +63,19 @@ class BodyReader {
   std::vector<Field> trailers_;
 };
 
+inline constexpr std::size_t default_body_limit = 65536;
+
 // A request while it is read and answered.
 struct Request {
   std::uint64_t connection_id = 0;
   std::uint64_t number = 1;  // on its connection, from 1
   bool from_loopback = false;
+  bool is_tls = false;
   RequestHead head;
   std::vector<Field> trailers;
   std::uint64_t body_bytes = 0;
-  std::string body;                 // the first 64 KiB
+  std::string body;  // the first body_limit bytes
+  std::size_t body_limit = default_body_limit;
   Sha256 body_hash;                 // of all of it
   bool on_used_connection = false;  // an earlier request there was no control request
   // What the handler found out at the head, for its own later use.

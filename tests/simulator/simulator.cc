@@ -55,10 +55,16 @@ void Simulator::connection_opened() {
 void Simulator::connection_closed() { --counters_.connections.open; }
 
 Simulator::Place Simulator::locate(const Request& request) const {
-  Place place{.part = Part::unknown, .target = parse_target(request.head.target), .page = nullptr};
+  Place place{.target = parse_target(request.head.target)};
   const std::string& path = place.target.path;
   if (path == "/_sim" || path.starts_with("/_sim/")) {
     place.part = request.from_loopback ? Part::control : Part::unknown;
+    return place;
+  }
+  for (const auto& system : systems_) {
+    if (!system->owns(place.target)) continue;
+    place.part = Part::system;
+    place.system = system.get();
     return place;
   }
   const std::string base = lower_case(options_.base);
@@ -80,7 +86,9 @@ std::optional<Answer> Simulator::on_head(Request& request) {
   ++counters_.concurrent.now;
   counters_.concurrent.max = std::max(counters_.concurrent.max, counters_.concurrent.now);
   if (place.part == Part::login) return std::nullopt;
-  const bool is_open = place.part == Part::echo || !options_.requires_token;
+  if (place.system != nullptr) request.body_limit = place.system->body_limit();
+  const bool is_open =
+      place.system != nullptr || place.part == Part::echo || !options_.requires_token;
   request.is_refused =
       !is_open && !account_.is_live(request.head.field("Authorization"), steady_now());
   request.log_number = log_.add({.method = request.head.method,
@@ -105,7 +113,25 @@ Answer Simulator::on_request(Request& request) {
     return answer;
   }
   if (place.part == Part::login) return answer_login(request);
+  if (place.part == Part::system) return answer_system(request, place);
   return answer_data(request, place);
+}
+
+Answer Simulator::answer_system(const Request& request, const Place& place) {
+  SystemReply reply = place.system->answer(request, place.target, steady_now());
+  if (reply.session == "refused") {
+    ++counters_.data.refused;
+  } else if (reply.session != "login") {
+    ++counters_.data.ok;
+  }
+  const double delay = reply.session == "login" ? options_.login_delay_ms : options_.data_delay_ms;
+  reply.answer.delay += to_milliseconds(delay + options_.latency_ms);
+  if (LogEntry* entry = log_.find(request.log_number)) {
+    entry->session = reply.session;
+    entry->status = reply.answer.status;
+    entry->body_bytes = request.body_bytes;
+  }
+  return std::move(reply.answer);
 }
 
 Answer Simulator::answer_data(const Request& request, const Place& place) {
@@ -164,19 +190,11 @@ std::int64_t Simulator::clock() const {
   return std::time(nullptr) + static_cast<std::int64_t>(options_.clock_skew);
 }
 
-std::string Simulator::next_login_behaviour() {
-  std::string behaviour = options_.login;
-  if (behaviour != "ok" && options_.login_times > 0 && --options_.login_times == 0) {
-    options_.login = "ok";
-  }
-  return behaviour;
-}
-
 Answer Simulator::answer_login(const Request& request) {
   if (request.head.method != "GET" && request.head.method != "HEAD") {
     return method_not_allowed("GET,HEAD");
   }
-  const std::string behaviour = next_login_behaviour();
+  const std::string behaviour = next_login_behaviour(options_);
   Answer answer = behaviour == "ok" ? answer_credentials(request.head.field("Authorization"))
                                     : misbehaving_login(behaviour);
   answer.delay += to_milliseconds(options_.login_delay_ms + options_.latency_ms);
@@ -219,18 +237,9 @@ Answer Simulator::misbehaving_login(const std::string& behaviour) {
     ++counters_.logins.empty_token;
     return successful_login({});
   }
-  if (behaviour == "html" || behaviour == "cut-json") {
-    ++counters_.logins.malformed;
-    if (behaviour == "cut-json") return json_answer(200, R"({"Result":{"TenantId":"1","Token":"7)");
-    return {.fields = {{"Content-Type", "text/html"}},
-            .body = "<!DOCTYPE html><title>Maintenance</title><p>Back soon.</p>"};
-  }
-  ++counters_.logins.broken;
-  Answer answer;
-  answer.ending = behaviour == "resetting" ? Answer::Ending::drop_reset
-                  : behaviour == "closing" ? Answer::Ending::drop_fin
-                                           : Answer::Ending::hang;
-  return answer;
+  if (auto broken = broken_login(behaviour, counters_)) return std::move(*broken);
+  ++counters_.logins.malformed;
+  return json_answer(200, R"({"Result":{"TenantId":"1","Token":"7)");
 }
 
 Answer Simulator::successful_login(const std::string& token) const {
@@ -270,8 +279,10 @@ Answer Simulator::answer_control(const Request& request, const Target& target) {
   if (action == "config") return change_options(request.body);
   if (action == "revoke") {
     account_.end_sessions();
+    for (const auto& system : systems_) system->revoke();
   } else if (action == "unlock") {
     account_.unlock();
+    for (const auto& system : systems_) system->unlock();
   } else if (action == "reset") {
     reset();
   } else {
@@ -292,6 +303,7 @@ void Simulator::reset() {
   options_ = initial_;
   account_.end_sessions();
   account_.unlock();
+  for (const auto& system : systems_) system->reset();
   log_.clear();
   const auto open = counters_.connections.open;
   const auto now = counters_.concurrent.now;
@@ -302,15 +314,24 @@ void Simulator::reset() {
 
 std::string Simulator::tokens_json() const {
   std::string list;
-  for (const std::string& token : account_.issued_tokens()) {
-    list += fmt::format(R"({}"{}")", list.empty() ? "" : ",", token);
-  }
+  const auto add = [&list](const auto& tokens) {
+    for (const std::string& token : tokens) {
+      list += fmt::format("{}{}", list.empty() ? "" : ",", quoted(token));
+    }
+  };
+  add(account_.issued_tokens());
+  for (const auto& system : systems_) add(system->issued_tokens());
   return fmt::format(R"({{"tokens":[{}]}})", list);
 }
 
 std::string Simulator::stats_json() const {
   const auto& [logins, data, connections, concurrent, bad_requests, last_bad] = counters_;
   const Time now = steady_now();
+  std::string of_systems;
+  for (const auto& system : systems_) {
+    const std::string member = system->stats(now);
+    if (!member.empty()) of_systems += "," + member;
+  }
   return fmt::format(
       R"({{"logins":{{"ok":{},"rejected":{},"locked":{},"failed":{},"broken":{},"malformed":{},)"
       R"("empty_token":{},"without_authorization":{}}},)"
@@ -318,13 +339,13 @@ std::string Simulator::stats_json() const {
       R"("connections":{{"accepted":{},"open":{},"max_open":{},"used":{},"tls":{},)"
       R"("tls_resumed":{}}},"concurrent":{{"now":{},"max":{}}},)"
       R"("account":{{"live_sessions":{},"consecutive_rejected":{},"locked":{}}},)"
-      R"("bad_requests":{},"last_bad_request":{}}})",
+      R"("bad_requests":{},"last_bad_request":{}{}}})",
       logins.ok, logins.rejected, logins.locked, logins.failed, logins.broken, logins.malformed,
       logins.empty_token, logins.without_authorization, data.ok, data.refused, data.abandoned,
       connections.accepted, connections.open, connections.max_open, connections.used,
       connections.tls, connections.tls_resumed, concurrent.now, concurrent.max,
       account_.live_sessions(now), account_.consecutive_rejected(), account_.is_locked(now),
-      bad_requests, quoted(last_bad));
+      bad_requests, quoted(last_bad), of_systems);
 }
 
 }  // namespace vsaproxy::simulator

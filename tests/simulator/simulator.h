@@ -12,6 +12,7 @@
 #include "tests/simulator/journal.h"
 #include "tests/simulator/options.h"
 #include "tests/simulator/pages.h"
+#include "tests/simulator/system.h"
 
 namespace vsaproxy::simulator {
 
@@ -19,7 +20,10 @@ class Simulator : public Handler {
  public:
   // `options` is also what a reset goes back to.
   explicit Simulator(Options options)
-      : initial_(options), options_(std::move(options)), account_(options_) {}
+      : initial_(options),
+        options_(std::move(options)),
+        account_(options_),
+        systems_(make_systems({options_, account_, counters_})) {}
 
   void connection_opened();
   void connection_closed();
@@ -35,11 +39,12 @@ class Simulator : public Handler {
 
  private:
   // Which part of the server a target belongs to.
-  enum class Part { control, login, logout, echo, page, unknown };
+  enum class Part { control, system, login, logout, echo, page, unknown };
   struct Place {
     Part part = Part::unknown;
     Target target;
     const Page* page = nullptr;
+    System* system = nullptr;
   };
 
   Place locate(const Request& request) const;
@@ -49,18 +54,19 @@ class Simulator : public Handler {
   Answer successful_login(const std::string& token) const;
   Answer rejected_login() const;
   Answer answer_data(const Request& request, const Place& place);
+  Answer answer_system(const Request& request, const Place& place);
   Answer answer_control(const Request& request, const Target& target);
   Answer change_options(std::string_view json);
   void reset();
   std::string stats_json() const;
   std::string tokens_json() const;
-  std::string next_login_behaviour();
 
   const Options initial_;
   Options options_;
   Account account_;
   Counters counters_;
   RequestLog log_;
+  std::vector<std::unique_ptr<System>> systems_;
 };
 
 }  // namespace vsaproxy::simulator

@@ -1,0 +1,33 @@
+#include "tests/simulator/system.h"
+
+namespace vsaproxy::simulator {
+
+std::vector<std::unique_ptr<System>> make_systems(const Shared& /*shared*/) {
+  std::vector<std::unique_ptr<System>> systems;
+  return systems;
+}
+
+std::string next_login_behaviour(Options& options) {
+  std::string behaviour = options.login;
+  if (behaviour != "ok" && options.login_times > 0 && --options.login_times == 0) {
+    options.login = "ok";
+  }
+  return behaviour;
+}
+
+std::optional<Answer> broken_login(std::string_view behaviour, Counters& counters) {
+  if (behaviour == "html") {
+    ++counters.logins.malformed;
+    return Answer{.fields = {{"Content-Type", "text/html"}},
+                  .body = "<!DOCTYPE html><title>Maintenance</title><p>Back soon.</p>"};
+  }
+  Answer answer;
+  if (behaviour == "resetting") answer.ending = Answer::Ending::drop_reset;
+  if (behaviour == "closing") answer.ending = Answer::Ending::drop_fin;
+  if (behaviour == "hanging") answer.ending = Answer::Ending::hang;
+  if (answer.ending == Answer::Ending::normal) return std::nullopt;
+  ++counters.logins.broken;
+  return answer;
+}
+
+}  // namespace vsaproxy::simulator
