@@ -107,6 +107,21 @@ LoginResult check_login(const Options& options, const std::string* authorization
   return !options.token.empty() && *payload == expected ? LoginResult::ok : LoginResult::rejected;
 }
 
+LoginResult check_covered_password(const Options& options, const CoveredLogin& login) {
+  const bool is_new = login.algorithm == "SHA-256";
+  const bool is_known = is_new || login.algorithm == "SHA-1" || login.algorithm.empty();
+  const bool is_allowed =
+      options.soap_hash == "any" || options.soap_hash == (is_new ? "sha-256" : "sha-1");
+  if (!is_known || !is_allowed || options.password.empty() || login.random.empty() ||
+      login.user != options.username) {
+    return LoginResult::rejected;
+  }
+  const auto hash = is_new ? sha256_hex : sha1_hex;
+  const std::string text = encoded(options.password, options.encoding) +
+                           domain_form(encoded(options.username, options.encoding));
+  return login.covered == hash(hash(text) + login.random) ? LoginResult::ok : LoginResult::rejected;
+}
+
 Account::Login Account::log_in(const std::string* authorization, Time now) {
   return admit(check_login(options_, authorization), now);
 }

@@ -24,6 +24,17 @@ enum class LoginResult { ok, rejected, locked, no_authorization, no_user };
 // which is said to look at pass2 alone. For a domain account the hashed name is domain/name.
 LoginResult check_login(const Options& options, const std::string* authorization);
 
+// What SOAP's Authenticate brings.
+struct CoveredLogin {
+  std::string user;
+  std::string covered;    // H(H(password + name) + random), lower-case hex
+  std::string random;     // any text, not empty
+  std::string algorithm;  // SHA-256, SHA-1, or blank for SHA-1
+};
+
+// The name is hashed as for pass2 and pass1 above. The option soap_hash leaves one algorithm only.
+LoginResult check_covered_password(const Options& options, const CoveredLogin& login);
+
 class Account {
  public:
   struct Login {

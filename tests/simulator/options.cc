@@ -63,7 +63,21 @@ constexpr auto table = std::to_array<OptionEntry>({
      "how many of the next requests on reused connections are dropped unanswered"},
     {"idle_timeout_ms", &Options::idle_timeout_ms,
      "milliseconds until an idle connection is closed; 0: never"},
-    {"agents", &Options::agents, "how many agents /assetmgmt/agents lists"},
+    {"agents", &Options::agents, "how many agents /assetmgmt/agents and GetMachineList list"},
+    {"soap_hash", &Options::soap_hash, "hash that a SOAP login must have", "any|sha-256|sha-1"},
+    {"app_session_id", &Options::app_session_id,
+     "AppSessionID that logs in by AuthenticateWithAppSessionID; 0: none does"},
+    {"soap_login_error", &Options::soap_login_error,
+     "ErrorMessage of every SOAP login, right or wrong; empty: only of wrong ones, in the vendor's "
+     "words"},
+    {"soap_expired", &Options::soap_expired, "how a SOAP call without a live session is refused",
+     "session-zero|message|zero|fault|http-401"},
+    {"soap_expired_text", &Options::soap_expired_text,
+     "ErrorMessage, or text of the Fault, of that refusal"},
+    {"soap_coding", &Options::soap_coding,
+     "content coding of SOAP answers to a client that accepts it", "identity|gzip|deflate"},
+    {"session_slides", &Options::session_slides,
+     "a SOAP call lets its session last a whole lifetime from then on"},
 });
 
 bool may_be_negative(const OptionEntry& entry) {

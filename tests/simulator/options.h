@@ -49,6 +49,14 @@ struct Options {
   std::int64_t drop_reused = 0;
   double idle_timeout_ms = 0;
   std::int64_t agents = 250;
+
+  std::string soap_hash = "any";
+  std::int64_t app_session_id = 0;
+  std::string soap_login_error;
+  std::string soap_expired = "session-zero";
+  std::string soap_expired_text = "Session is invalid or has expired";
+  std::string soap_coding = "identity";
+  bool session_slides = true;
 };
 
 using OptionMember = std::variant<std::string Options::*, bool Options::*, double Options::*,

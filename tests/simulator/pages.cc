@@ -46,12 +46,10 @@ Answer show_agents(const PageInput& input) {
   const std::uint64_t end = first + std::min({wanted, max_agents_per_page, total - first});
   std::string list;
   for (std::uint64_t i = first; i < end; ++i) {
-    const std::string id = i % 2 == 0 ? fmt::format("{:015}", 125'050'962'640'143 + i)
-                                      : fmt::format("9142271319472277{:010}", i);
     list += fmt::format(
         R"({}{{"AgentId":"{}","AgentName":"pc{}.root.acme","OrgId":6314389564353521463{:07},)"
         R"("Online":1}})",
-        i == first ? "" : ",", id, i, i);
+        i == first ? "" : ",", agent_id(i), i, i);
   }
   return json_answer(200, fmt::format(R"({{"TotalRecords":{},"Result":[{}],"ResponseCode":0,)"
                                       R"("Status":"OK","Error":"None"}})",
@@ -222,8 +220,13 @@ Answer expired_answer(const Options& options) {
   const bool is_http = options.expired == "http-401";
   std::string body = is_http ? envelope({}, 401, "Error", "Unauthorized")
                              : envelope(options.expired == "body-401" ? "" : "null", 401);
-  Answer answer = json_answer(is_http ? 401 : 200, encode_content(options.expired_coding, body));
+  Answer answer = json_answer(is_http ? 401 : 200, body);
   if (is_http) answer.fields.push_back({"WWW-Authenticate", "Bearer"});
+  return as_refusal(std::move(answer), options);
+}
+
+Answer as_refusal(Answer answer, const Options& options) {
+  answer.body = encode_content(options.expired_coding, answer.body);
   if (options.expired_coding != "identity") {
     answer.fields.push_back({"Content-Encoding", options.expired_coding});
   }
@@ -233,6 +236,11 @@ Answer expired_answer(const Options& options) {
   }
   answer.body_delay = milliseconds(static_cast<std::int64_t>(options.expired_body_delay_ms));
   return answer;
+}
+
+std::string agent_id(std::uint64_t number) {
+  return number % 2 == 0 ? fmt::format("{:015}", 125'050'962'640'143 + number)
+                         : fmt::format("9142271319472277{:010}", number);
 }
 
 }  // namespace vsaproxy::simulator

@@ -35,4 +35,10 @@ bool allows_method(const Page& page, std::string_view method);
 // The answer that says the session is gone, in the shape that the options name.
 Answer expired_answer(const Options& options);
 
+// Any refusal for want of a session, in the framing and coding that the options name.
+Answer as_refusal(Answer answer, const Options& options);
+
+// Alternately 15 digits, which a double holds, and 26, which it does not.
+std::string agent_id(std::uint64_t number);
+
 }  // namespace vsaproxy::simulator

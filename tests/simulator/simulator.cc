@@ -121,7 +121,7 @@ Answer Simulator::answer_system(const Request& request, const Place& place) {
   SystemReply reply = place.system->answer(request, place.target, steady_now());
   if (reply.session == "refused") {
     ++counters_.data.refused;
-  } else if (reply.session != "login") {
+  } else if (reply.session == "live" || reply.session == "open") {
     ++counters_.data.ok;
   }
   const double delay = reply.session == "login" ? options_.login_delay_ms : options_.data_delay_ms;

@@ -26,7 +26,8 @@ struct Shared {
 
 struct SystemReply {
   Answer answer = {};
-  // For the log and the counters: live, refused, open (needs no session) or login.
+  // For the log and the counters: live, refused, open (needs no session), login, or malformed (no
+  // call of this API; neither ok nor refused).
   std::string_view session = "open";
 };
 

@@ -1,9 +1,13 @@
+#include "tests/simulator/soap.h"
 #include "tests/simulator/system.h"
+#include "tests/simulator/web_pages.h"
 
 namespace vsaproxy::simulator {
 
-std::vector<std::unique_ptr<System>> make_systems(const Shared& /*shared*/) {
+std::vector<std::unique_ptr<System>> make_systems(const Shared& shared) {
   std::vector<std::unique_ptr<System>> systems;
+  systems.push_back(std::make_unique<Soap>(shared));
+  systems.push_back(std::make_unique<WebPages>(shared));
   return systems;
 }
 
