@@ -18,9 +18,17 @@ namespace {
 
 constexpr std::string_view description =
     "Plays a Kaseya VSA 9 server: a REST API that wants a login (user demo, access token\n"
-    "00000000-0000-0000-0000-000000000000, password demo-password) and then a session token.\n"
+    "00000000-0000-0000-0000-000000000000, password demo-password) and then a session token,\n"
+    "and a SOAP API that wants the password and then its SessionID.\n"
     "Prints \"listening on ADDRESS:PORT\" when it is ready and ends on SIGTERM or SIGINT.\n"
     "Never give it a real account's secrets: it is for trying and testing.";
+
+constexpr std::string_view other_pages =
+    "SOAP and pages, any case:\n"
+    "  /vsaWS/KaseyaWS.asmx           POST a call; GET ?WSDL; GET /Primitive...?XmlRequest=\n"
+    "  /vsaWS/vsaServiceDeskWS.asmx   likewise\n"
+    "  /vsapres/web20/core/login.aspx ?apiLogonGuid=SESSION: leads on with it; "
+    "/SystemTab/....aspx\n";
 
 constexpr std::string_view control_help =
     "Control, from loopback only and without a login:\n"
@@ -40,7 +48,7 @@ std::string footer() {
       "  /system/users/session  DELETE: log out\n"
       "  /echo                success, without a session\n";
   for (const Page& page : page_table()) text += fmt::format("  {:20} {}\n", page.path, page.help);
-  return text + "\n" + std::string(control_help);
+  return text + "\n" + std::string(other_pages) + "\n" + std::string(control_help);
 }
 
 std::string flag_of(const OptionEntry& entry) {
