@@ -8,6 +8,7 @@
 
 #include "proxy/cli/check.h"
 #include "proxy/cli/command_line.h"
+#include "proxy/cli/hash.h"
 #include "proxy/cli/load_settings.h"
 #include "proxy/cli/login.h"
 #include "proxy/cli/server.h"
@@ -54,6 +55,7 @@ int main(int argc, char** argv) {
   if (!line) return exit_code;
   const auto format = line->json ? cli::OutputFormat::json : cli::OutputFormat::text;
   if (line->command == cli::Command::version) return cli::run_version(format);
+  if (line->command == cli::Command::hash) return cli::run_hash();
   if (line->command == cli::Command::check) return cli::run_check(line->file, format);
   // A stopped proxy can be unlocked whatever has become of its secrets.
   const cli::LoadedSettings loaded = line->command == cli::Command::unlock

@@ -25,11 +25,11 @@ base::Result<void> check_access(const net::PageRequest& request, const std::stri
   }
   const auto authority = http::parse_authority(host->second);
   if (!authority) return base::fail(authority.error());
-  const routing::AccessRules rules{{"localhost", "127.0.0.1", "::1", address}};
+  const routing::AccessRules rules{{"localhost", "127.0.0.1", "::1", address}, false, {}};
   if (auto allowed = routing::check_host(rules, authority->host); !allowed) return allowed;
   http::Fields fields;
   for (const auto& [name, value] : request.fields) fields.add(name, value);
-  return routing::check_browser(fields);
+  return routing::check_browser(rules, fields, {});
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ base::Result<std::unique_ptr<AdminServer>> AdminServer::start(net::LibeventLoop&
   made->metrics_ = &metrics;
   made->readiness_ = std::move(readiness);
   made->address_ = settings.address.host;
-  auto sockets = net::ListeningSockets::open(settings.address, "", 1);
+  auto sockets = net::ListeningSockets::open(settings.address, "", 1, {});
   if (!sockets) return base::fail(std::move(sockets.error()));
   made->sockets_ = std::move(*sockets);
   auto server = net::HttpServer::start(

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "proxy/cli/load_settings.h"
+#include "proxy/ops/local_accounts.h"
 #include "proxy/ops/secret_source.h"
 #include "proxy/settings/source_text.h"
 
@@ -25,7 +26,7 @@ std::size_t key_length(const std::vector<std::string_view>& lines, const base::P
   const auto line = static_cast<std::size_t>(place.line) - 1;
   const auto column = static_cast<std::size_t>(place.column) - 1;
   if (line >= lines.size() || column >= lines[line].size()) return 1;
-  const auto end = lines[line].find_first_of(": \"'", column);
+  const auto end = lines[line].find_first_of(": \"',]}", column);
   return std::max<std::size_t>(std::min(end, lines[line].size()) - column, 1);
 }
 
@@ -41,6 +42,12 @@ class References {
   void check_public(const base::SecretRef& ref) {
     if (const auto text = ops::read_public(ref, file_); !text) add(ref, text.error());
   }
+  void check_user(const settings::Account& account) {
+    if (const auto user = ops::find_user(account.name); !user) add(account, user.error());
+  }
+  void check_group(const settings::Account& account) {
+    if (const auto group = ops::find_group(account.name); !group) add(account, group.error());
+  }
   std::vector<Problem> take() {
     std::stable_sort(problems_.begin(), problems_.end(), [](const Problem& a, const Problem& b) {
       return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
@@ -49,7 +56,9 @@ class References {
   }
 
  private:
-  void add(const base::SecretRef& ref, const base::Error& error) {
+  // Something that has a place.
+  template <class Reference>
+  void add(const Reference& ref, const base::Error& error) {
     problems_.push_back({ref.place, key_length(lines_, ref.place), error.detail});
   }
 
@@ -94,9 +103,14 @@ std::vector<Problem> check_references(const settings::Settings& settings, std::s
     for (const auto& [key, ref] : credential.values.secrets()) references.check_secret(ref);
   }
   for (const settings::Listener& listener : settings.listeners) {
+    for (const auto& user : listener.clients.local_users) references.check_user(user);
+    for (const auto& group : listener.clients.local_groups) references.check_group(group);
+    if (listener.socket.owner) references.check_user(*listener.socket.owner);
+    if (listener.socket.group) references.check_group(*listener.socket.group);
     if (!listener.tls) continue;
     references.check_public(listener.tls->certificate);
     references.check_secret(listener.tls->key);
+    if (listener.tls->client_ca) references.check_public(*listener.tls->client_ca);
   }
   for (const settings::Upstream& upstream : settings.upstreams) {
     if (upstream.tls.ca) references.check_public(*upstream.tls.ca);

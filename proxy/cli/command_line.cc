@@ -57,6 +57,8 @@ void add_commands(CLI::App& app, CommandLine& line) {
   add("unlock", "forget the rejected logins of a credential", Command::unlock)
       ->add_option("NAME", line.name, "credential")
       ->required();
+  add("hash", "the hash of a local API key, which is asked for or read from standard input",
+      Command::hash);
   add("version", "print the version", Command::version)->add_flag("--json", line.json, "as JSON");
 }
 

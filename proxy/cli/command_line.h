@@ -8,7 +8,7 @@
 
 namespace vsaproxy::cli {
 
-enum class Command { run, check, login, unlock, version };
+enum class Command { run, check, login, unlock, hash, version };
 
 struct CommandLine {
   Command command = Command::run;

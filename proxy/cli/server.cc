@@ -11,6 +11,7 @@
 
 #include "proxy/cli/check.h"
 #include "proxy/cli/load_settings.h"
+#include "proxy/ops/local_accounts.h"
 
 namespace vsaproxy::cli {
 namespace {
@@ -39,6 +40,37 @@ std::string in_one_line(const std::vector<settings::Problem>& problems) {
   return line;
 }
 
+Result<net::ListeningSockets::Access> socket_access(const settings::UnixSocket& socket) {
+  net::ListeningSockets::Access access{socket.mode, {}, {}};
+  if (socket.owner) {
+    const auto user = ops::find_user(socket.owner->name);
+    if (!user) return base::fail(user.error());
+    access.owner = *user;
+  }
+  if (socket.group) {
+    const auto group = ops::find_group(socket.group->name);
+    if (!group) return base::fail(group.error());
+    access.group = *group;
+  }
+  return access;
+}
+
+// What stands between other machines and a listener's upstreams.
+std::string protection_of(const settings::Listener& listener) {
+  std::string kinds;
+  const auto add = [&kinds](std::string_view kind) {
+    kinds.append(kinds.empty() ? "" : ", ").append(kind);
+  };
+  if (!listener.clients.allow.empty()) add("allow");
+  if (listener.clients.api_keys) add("api_keys");
+  if (listener.tls && listener.tls->client_ca) add("client certificates");
+  if (listener.require_header) add("require_header");
+  if (!listener.clients.local_users.empty() || !listener.clients.local_groups.empty()) {
+    add("local users");
+  }
+  return kinds;
+}
+
 }  // namespace
 
 Server::Server(const CommandLine& line, std::shared_ptr<const Settings> settings,
@@ -48,7 +80,8 @@ Server::Server(const CommandLine& line, std::shared_ptr<const Settings> settings
       log_(std::move(log)),
       own_metrics_(metrics_.new_set()),
       dialer_(loop_, resolver_),
-      manager_(loop_, dialer_, settings_->state_dir, *log_, own_metrics_) {}
+      manager_(loop_, dialer_, settings_->state_dir, *log_, own_metrics_),
+      certificate_watch_(loop_, *log_) {}
 
 Server::~Server() {
   for (const auto& worker : workers_) worker->stop();
@@ -88,8 +121,9 @@ Result<void> Server::start() {
   own_metrics_.gauge("vsaproxy_build_info", {VSAPROXY_VERSION}).set(1);
   const int count = worker_count();
   for (int i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<relay::Worker>(relay::Worker::Share{i, count}, resolver_,
-                                                       manager_, *log_, metrics_.new_set()));
+    workers_.push_back(std::make_unique<relay::Worker>(
+        relay::Worker::Share{i, count}, relay::Worker::Shared{key_checker_, client_counts_},
+        resolver_, manager_, *log_, metrics_.new_set()));
     manager_.add_worker(workers_.back()->event_loop(), workers_.back()->token_view());
   }
   auto sessions = manager_.prepare(*settings_);
@@ -104,6 +138,8 @@ Result<void> Server::start() {
     admin_ = std::move(*started);
   }
   for (const auto& worker : workers_) worker->start();
+  warn_of_exposure(*settings_);
+  certificate_watch_.watch(*config);
   distribute(std::move(*config), [this] {
     is_serving_ = true;
     manager_.commit();
@@ -115,14 +151,44 @@ Result<void> Server::start() {
   return {};
 }
 
+Result<std::unique_ptr<net::ListeningSockets>> Server::open_listener(
+    const Settings& settings, const settings::Listener& listener) {
+  if (const auto* given = std::get_if<settings::SystemdAddress>(&listener.address)) {
+    const auto socket = systemd_sockets_.find(given->name);
+    if (!socket) return base::fail(socket.error());
+    auto adopted = net::ListeningSockets::adopt(*socket);
+    if (!adopted || listener.expose || !(*adopted)->is_reachable()) return adopted;
+    return base::fail(base::ErrorKind::configuration,
+                      "other machines may reach " + (*adopted)->name() +
+                          ": write expose: true and rules under clients");
+  }
+  const auto access = socket_access(listener.socket);
+  if (!access) return base::fail(access.error());
+  return net::ListeningSockets::open(listener.address, settings.runtime_dir,
+                                     static_cast<int>(workers_.size()), *access);
+}
+
+// Of sockets that were open before.
+Result<void> Server::set_socket_access(const Settings& settings) {
+  for (const settings::Listener& listener : settings.listeners) {
+    const auto access = socket_access(listener.socket);
+    if (!access) return base::fail(access.error());
+    auto set = sockets_.at(socket_key(listener))->set_access(*access);
+    if (!set) return set;
+  }
+  return {};
+}
+
 // Opens what is not open yet. On an error nothing of it stays.
 Result<void> Server::open_listeners(const Settings& settings, Sockets& fresh) {
   Sockets opened;
   for (const settings::Listener& listener : settings.listeners) {
     if (sockets_.contains(socket_key(listener))) continue;
-    auto sockets = net::ListeningSockets::open(listener.address, settings.runtime_dir,
-                                               static_cast<int>(workers_.size()));
-    if (!sockets) return base::fail(std::move(sockets.error()));
+    auto sockets = open_listener(settings, listener);
+    if (!sockets) {
+      sockets.error().detail = "listener " + listener.name + ": " + sockets.error().detail;
+      return base::fail(std::move(sockets.error()));
+    }
     opened.emplace(socket_key(listener), std::move(*sockets));
   }
   fresh.merge(opened);
@@ -157,6 +223,20 @@ void Server::announce(const Settings& settings) const {
     say(sockets_of(listener).name(), listener.name);
   }
   if (admin_) say(admin_->name(), "admin");
+}
+
+void Server::warn_of_exposure(const Settings& settings) {
+  for (const settings::Listener& listener : settings.listeners) {
+    const net::ListeningSockets& sockets = sockets_of(listener);
+    if (!listener.expose || !sockets.is_reachable()) continue;
+    log_->write(LogLevel::warning,
+                "EXPOSED: other machines can reach this listener, and whoever its rules let in can "
+                "do what the accounts may do",
+                {{"listener", listener.name},
+                 {"address", sockets.name()},
+                 {"tls", listener.tls ? "yes" : "NO: keys and answers can be read on the way"},
+                 {"rules", protection_of(listener)}});
+  }
 }
 
 void Server::note_reload(bool succeeded) {
@@ -207,6 +287,12 @@ Result<void> Server::try_reload(std::shared_ptr<const Settings> loaded) {
   const bool has_new_listeners = !fresh.empty();
   sockets_.merge(fresh);
   settings_ = settings;
+  if (auto set = set_socket_access(*settings); !set) {
+    log_->write(LogLevel::error, "a socket keeps its former owner or mode",
+                {{"detail", set.error().detail}});
+  }
+  warn_of_exposure(*settings);
+  certificate_watch_.watch(*config);
   is_serving_ = false;  // one at a time
   distribute(std::move(*config), [this, settings, has_new_listeners] {
     is_serving_ = true;

@@ -8,13 +8,17 @@
 #include <vector>
 
 #include "proxy/admin/admin_server.h"
+#include "proxy/cli/certificate_watch.h"
 #include "proxy/cli/command_line.h"
+#include "proxy/cli/systemd_sockets.h"
 #include "proxy/net/dialer.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/resolver.h"
 #include "proxy/ops/log.h"
 #include "proxy/ops/metrics.h"
+#include "proxy/relay/client_counts.h"
+#include "proxy/relay/key_checker.h"
 #include "proxy/relay/relay_config.h"
 #include "proxy/relay/worker.h"
 #include "proxy/settings/settings.h"
@@ -43,10 +47,14 @@ class Server {
   std::shared_ptr<const settings::Settings> fit_descriptor_limit(
       std::shared_ptr<const settings::Settings> settings);
   base::Result<void> open_listeners(const settings::Settings& settings, Sockets& fresh);
+  base::Result<std::unique_ptr<net::ListeningSockets>> open_listener(
+      const settings::Settings& settings, const settings::Listener& listener);
+  base::Result<void> set_socket_access(const settings::Settings& settings);
   const net::ListeningSockets& sockets_of(const settings::Listener& listener) const;
   // Hands the configuration to all workers; `done` runs in this thread once all use it.
   void distribute(relay::RelayConfigPtr config, std::function<void()> done);
   void announce(const settings::Settings& settings) const;
+  void warn_of_exposure(const settings::Settings& settings);
   void reload();
   base::Result<void> try_reload(std::shared_ptr<const settings::Settings> loaded);
   void warn_of_fixed_keys(const settings::Settings& settings);
@@ -63,7 +71,11 @@ class Server {
   net::Resolver resolver_;
   net::SocketDialer dialer_;
   tokens::TokenManager manager_;
+  SystemdSockets systemd_sockets_;
+  relay::ClientCounts client_counts_;
   std::vector<std::unique_ptr<relay::Worker>> workers_;
+  relay::KeyCheckThread key_checker_;  // ends before the workers that it calls
+  CertificateWatch certificate_watch_;
   Sockets sockets_;  // by address as written
   std::unique_ptr<admin::AdminServer> admin_;
   std::vector<net::EventHandle> signals_;

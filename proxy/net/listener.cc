@@ -1,5 +1,6 @@
 #include "proxy/net/listener.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 #include <variant>
 
 #include "proxy/net/resolver.h"
+#include "proxy/routing/network.h"
 
 namespace vsaproxy::net {
 namespace {
@@ -79,7 +81,8 @@ bool somebody_listens(const SocketAddress& address) {
 }  // namespace
 
 Result<std::unique_ptr<ListeningSockets>> ListeningSockets::open(
-    const settings::ListenAddress& address, std::string_view runtime_dir, int workers) {
+    const settings::ListenAddress& address, std::string_view runtime_dir, int workers,
+    const Access& access) {
   auto made = std::make_unique<ListeningSockets>(Private{});
   Result<void> opened;
   if (const auto* tcp = std::get_if<settings::TcpAddress>(&address)) {
@@ -92,10 +95,54 @@ Result<std::unique_ptr<ListeningSockets>> ListeningSockets::open(
       std::filesystem::create_directories(runtime_dir, ignored);
       path = std::string(runtime_dir) + "/" + path;
     }
-    opened = made->open_unix(std::move(path));
+    opened = made->open_unix(std::move(path), access);
   }
   if (!opened) return fail(opened.error());
   return made;
+}
+
+Result<std::unique_ptr<ListeningSockets>> ListeningSockets::adopt(int given) {
+  int type = 0;
+  int listens = 0;
+  socklen_t size = sizeof type;
+  const bool is_stream =
+      getsockopt(given, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+  size = sizeof listens;
+  if (!is_stream || getsockopt(given, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 ||
+      listens == 0) {
+    return fail(ErrorKind::configuration,
+                "is no listening stream socket: the socket unit needs ListenStream= and Accept=no");
+  }
+  FileDescriptor ours(fcntl(given, F_DUPFD_CLOEXEC, 0));
+  if (!ours || fcntl(ours.get(), F_SETFL, fcntl(ours.get(), F_GETFL) | O_NONBLOCK) != 0) {
+    return fail(ErrorKind::system, reason("can't use the socket"));
+  }
+  auto made = std::make_unique<ListeningSockets>(Private{});
+  const int on = 1;  // fails on a Unix socket, which has no use for it
+  setsockopt(ours.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  made->name_ = to_string(address_of(ours.get()));
+  made->sockets_.push_back(std::move(ours));
+  return made;
+}
+
+bool ListeningSockets::is_reachable() const {
+  const SocketAddress address = address_of(sockets_.front().get());
+  if (address.storage.ss_family == AF_UNIX) return false;
+  const auto host = routing::parse_address_and_port(to_string(address));
+  return !host || !host->is_loopback();
+}
+
+Result<void> ListeningSockets::set_access(const Access& access) {
+  if (unix_path_.empty()) return {};
+  const auto keep = static_cast<uid_t>(-1);
+  if ((access.owner || access.group) &&
+      chown(unix_path_.c_str(), access.owner.value_or(keep), access.group.value_or(keep)) != 0) {
+    return fail(ErrorKind::system, reason("can't give " + unix_path_ + " its owner and group"));
+  }
+  if (chmod(unix_path_.c_str(), access.mode) != 0) {
+    return fail(ErrorKind::system, reason("can't give " + unix_path_ + " its mode"));
+  }
+  return {};
 }
 
 ListeningSockets::~ListeningSockets() {
@@ -122,7 +169,7 @@ Result<void> ListeningSockets::open_tcp(const settings::TcpAddress& tcp, int wor
   return {};
 }
 
-Result<void> ListeningSockets::open_unix(std::string path) {
+Result<void> ListeningSockets::open_unix(std::string path, const Access& access) {
   auto address = unix_address(path);
   if (!address) return fail(address.error());
   if (somebody_listens(*address)) {
@@ -135,7 +182,7 @@ Result<void> ListeningSockets::open_unix(std::string path) {
     }
     ::unlink(path.c_str());
   }
-  // Nobody else until access rules say so: the socket stands for an administrator's login.
+  // Nobody else until set_access() says so: the socket stands for an administrator's login.
   const mode_t former = umask(0177);
   auto fd = listening_socket(*address, false);
   umask(former);
@@ -143,7 +190,7 @@ Result<void> ListeningSockets::open_unix(std::string path) {
   sockets_.push_back(std::move(*fd));
   name_ = "unix:" + path;
   unix_path_ = std::move(path);
-  return {};
+  return set_access(access);
 }
 
 int ListeningSockets::fd_for(int worker) const {

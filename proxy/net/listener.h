@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,21 @@ class ListeningSockets {
 
  public:
   explicit ListeningSockets(Private) {}
-  // A stale Unix socket file is replaced, one that somebody listens on is not. Errors: system.
+  // Who may connect to a Unix socket.
+  struct Access {
+    std::uint32_t mode = 0600;
+    std::optional<std::uint32_t> owner;
+    std::optional<std::uint32_t> group;
+    friend bool operator==(const Access&, const Access&) = default;
+  };
+  // A TCP or Unix address. A stale Unix socket file is replaced, one that somebody listens on is
+  // not. Errors: system.
   static base::Result<std::unique_ptr<ListeningSockets>> open(
-      const settings::ListenAddress& address, std::string_view runtime_dir, int workers);
+      const settings::ListenAddress& address, std::string_view runtime_dir, int workers,
+      const Access& access);
+  // One that is open already and belongs to somebody else: it is not closed in the end, so that it
+  // can be used again. Errors: configuration, if it is no listening stream socket.
+  static base::Result<std::unique_ptr<ListeningSockets>> adopt(int socket);
   ~ListeningSockets();  // removes a Unix socket file
   ListeningSockets(const ListeningSockets&) = delete;
   ListeningSockets& operator=(const ListeningSockets&) = delete;
@@ -31,10 +44,14 @@ class ListeningSockets {
   int fd_for(int worker) const;
   // With the real port, "127.0.0.1:41234" or "unix:/run/vsaproxy/proxy.sock".
   const std::string& name() const { return name_; }
+  // Other machines may reach it.
+  bool is_reachable() const;
+  // Of a Unix socket that is open already. Errors: system.
+  base::Result<void> set_access(const Access& access);
 
  private:
   base::Result<void> open_tcp(const settings::TcpAddress& address, int workers);
-  base::Result<void> open_unix(std::string path);
+  base::Result<void> open_unix(std::string path, const Access& access);
 
   std::vector<FileDescriptor> sockets_;
   std::string name_;

@@ -60,6 +60,7 @@ class TlsStream final : public SocketStream {
   ReadResult read(std::span<char> into) override;
   void set_reading(bool on) override;
   void reset_on_close() override;
+  std::vector<std::string> peer_dns_names() const override;
   // True if the session came from an earlier connection.
   bool is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 

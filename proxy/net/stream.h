@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/base/result.h"
 
@@ -48,6 +50,8 @@ class Stream {
   virtual void finish_writing() = 0;
   // Makes destruction tell the peer that the message was cut (TCP reset) instead of a plain end.
   virtual void reset_on_close() = 0;
+  // The DNS names of the peer's certificate, which has been verified; none without one.
+  virtual std::vector<std::string> peer_dns_names() const { return {}; }
 };
 
 }  // namespace vsaproxy::net

@@ -80,16 +80,26 @@ Result<void> trust(SSL_CTX* context, std::string_view pem) {
   return {};
 }
 
-}  // namespace
+// Clients must show a certificate, and are told whose (RFC 8446, 4.2.4).
+Result<void> require_client_certificate(SSL_CTX* context, std::string_view pem) {
+  auto trusted = trust(context, pem);
+  if (!trusted) return fail(ErrorKind::configuration, "client_ca: " + trusted.error().detail);
+  const BioHandle text = read_only(pem);
+  while (true) {
+    const X509Handle certificate(PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr));
+    if (!certificate) break;
+    SSL_CTX_add_client_CA(context, certificate.get());
+  }
+  ERR_clear_error();
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  return {};
+}
 
-Result<std::shared_ptr<const ServerTls>> ServerTls::make(std::string_view chain,
-                                                         const base::Secret& key,
-                                                         settings::TlsVersion min_version) {
-  auto made = std::make_shared<ServerTls>();
-  made->context_ = new_context(TLS_server_method(), min_version);
-  SSL_CTX* context = made->context_.get();
-  if (auto used = use_chain(context, chain); !used) return fail(used.error());
-  const BioHandle text = read_only(key.reveal());
+Result<SslContextHandle> server_context(const ServerTls::Parts& parts) {
+  auto made = new_context(TLS_server_method(), parts.min_version);
+  SSL_CTX* context = made.get();
+  if (auto used = use_chain(context, parts.chain); !used) return fail(used.error());
+  const BioHandle text = read_only(parts.key.reveal());
   // An encrypted key would ask on the terminal: an empty pass phrase makes it fail instead.
   const PrivateKeyHandle private_key(PEM_read_bio_PrivateKey(
       text.get(), nullptr, [](char*, int, int, void*) { return 0; }, nullptr));
@@ -101,10 +111,32 @@ Result<std::shared_ptr<const ServerTls>> ServerTls::make(std::string_view chain,
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>("vsaproxy"), 8);
   // Tickets resume sessions; a cache of our own would only cost memory.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  if (!parts.client_ca.empty()) {
+    if (auto required = require_client_certificate(context, parts.client_ca); !required) {
+      return fail(required.error());
+    }
+  }
   return made;
 }
 
+}  // namespace
+
+Result<std::shared_ptr<ServerTls>> ServerTls::make(const Parts& parts) {
+  auto made = std::make_shared<ServerTls>(Private{});
+  if (auto replaced = made->replace(parts); !replaced) return fail(replaced.error());
+  return made;
+}
+
+Result<void> ServerTls::replace(const Parts& parts) {
+  auto context = server_context(parts);
+  if (!context) return fail(context.error());
+  const std::lock_guard lock(mutex_);
+  context_.swap(*context);
+  return {};
+}
+
 SslHandle ServerTls::new_connection() const {
+  const std::lock_guard lock(mutex_);
   SslHandle ssl(SSL_new(context_.get()));
   SSL_set_accept_state(ssl.get());
   return ssl;

@@ -3,6 +3,7 @@
 // trust and the sessions to resume. Certificates are passed as text, so nothing here reads a file.
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,17 +15,32 @@
 
 namespace vsaproxy::net {
 
-// Immutable; shared by all workers.
+// What a listener shows and trusts. Shared by all workers, any thread.
 class ServerTls {
+  // Only make() can name it.
+  struct Private {};
+
  public:
-  // `chain` is PEM, the leaf first. Errors: configuration (unreadable, key does not match ...).
-  static base::Result<std::shared_ptr<const ServerTls>> make(std::string_view chain,
-                                                             const base::Secret& key,
-                                                             settings::TlsVersion min_version);
+  explicit ServerTls(Private) {}
+  ServerTls(const ServerTls&) = delete;
+  ServerTls& operator=(const ServerTls&) = delete;
+
+  struct Parts {
+    std::string_view chain;  // PEM, the leaf first
+    const base::Secret& key;
+    std::string_view client_ca;  // PEM; set: clients must show a certificate of it
+    settings::TlsVersion min_version;
+  };
+  // Errors: configuration (unreadable, key does not match ...).
+  static base::Result<std::shared_ptr<ServerTls>> make(const Parts& parts);
+  // New connections use these parts from now on. On an error the former ones stay.
+  base::Result<void> replace(const Parts& parts);
+
   SslHandle new_connection() const;
 
  private:
-  SslContextHandle context_;
+  mutable std::mutex mutex_;
+  SslContextHandle context_;  // guarded by mutex_; connections keep the one they began with
 };
 
 // One upstream as one worker sees it: it keeps that worker's latest session for resumption.

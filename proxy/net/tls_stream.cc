@@ -1,4 +1,5 @@
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -19,6 +20,8 @@ bool is_unknown_issuer(long verdict) {
          verdict == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
          verdict == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
 }
+
+using GeneralNamesHandle = std::unique_ptr<GENERAL_NAMES, HandleDeleter<GENERAL_NAMES_free>>;
 
 }  // namespace
 
@@ -172,6 +175,22 @@ void TlsStream::on_write_event() {
 void TlsStream::reset_on_close() {
   is_cut_ = true;
   SocketStream::reset_on_close();
+}
+
+std::vector<std::string> TlsStream::peer_dns_names() const {
+  std::vector<std::string> names;
+  const X509Handle certificate(SSL_get1_peer_certificate(ssl_.get()));
+  if (!certificate || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return names;
+  const GeneralNamesHandle found(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; i < sk_GENERAL_NAME_num(found.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(found.get(), i);
+    if (name->type != GEN_DNS) continue;
+    const ASN1_IA5STRING* text = name->d.dNSName;
+    names.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                       static_cast<std::size_t>(ASN1_STRING_length(text)));
+  }
+  return names;
 }
 
 void TlsStream::set_reading(bool on) {

@@ -26,13 +26,14 @@ http::HeadLimits head_limits(const RelayConfig& config) {
 
 ClientConnection::ClientConnection(Context& context, ClientOwner& owner,
                                    std::unique_ptr<net::Stream> stream, std::size_t listener,
-                                   std::string peer)
+                                   std::string peer, std::unique_ptr<ClientAccess> access)
     : context_(context),
       owner_(owner),
       stream_(std::move(stream)),
       config_(context.config()),
       listener_(listener),
       peer_(std::move(peer)),
+      access_(std::move(access)),
       is_tls_(config_->listener_tls[listener] != nullptr),
       deadline_(Deadline::calling<&ClientConnection::on_deadline>(context.deadlines(), *this)) {
   stream_->set_handler(this);
@@ -116,7 +117,7 @@ void ClientConnection::begin_head() {
 void ClientConnection::step(const Event& event) {
   switch (event.kind) {
     case Event::Kind::head:
-      return begin_exchange();
+      return on_head();
     case Event::Kind::data:
       if (phase_ == Phase::exchanging) exchange_->on_request_data(event.data);
       return;
@@ -147,11 +148,46 @@ void ClientConnection::adopt_config() {
   config_ = newest;
 }
 
-void ClientConnection::begin_exchange() {
-  phase_ = Phase::exchanging;
+const std::string& ClientConnection::peer() const {
+  return access_ && !access_->forwarded_for().empty() ? access_->forwarded_for() : peer_;
+}
+
+std::string_view ClientConnection::key_name() const {
+  return access_ ? std::string_view(access_->name()) : std::string_view();
+}
+
+const Error* ClientConnection::refusal(const RequestPlan& plan) const {
+  if (!access_ || (plan.is_preflight && access_->is_bare_preflight())) return nullptr;
+  return access_->refusal();
+}
+
+void ClientConnection::on_head() {
+  phase_ = Phase::awaiting_key;
   deadline_.clear();
   count_as(Activity::active);
   adopt_config();
+  // After a reload there may be rules that nobody had when this client came.
+  if (!access_ && config_->client_policies[listener_]) {
+    access_ = std::make_unique<ClientAccess>(peer_, std::nullopt);
+  }
+  if (!access_) return begin_exchange();
+  const auto progress = access_->decide(context_, *config_, listener_, *stream_, codec_->head(),
+                                        [this] { on_access_decided(); });
+  if (progress == ClientAccess::Progress::pending) return;
+  if (access_->ends_connection()) codec_->close_after_answer();
+  begin_exchange();
+}
+
+void ClientConnection::on_access_decided() {
+  if (phase_ != Phase::awaiting_key) return;
+  if (access_->ends_connection()) codec_->close_after_answer();
+  begin_exchange();
+  // What has come of the body in the meantime, or the end of a request without one.
+  resume_request();
+}
+
+void ClientConnection::begin_exchange() {
+  phase_ = Phase::exchanging;
   exchange_ = context_.exchanges().make(context_, *this, *config_, listener_);
   exchange_->begin();
 }
@@ -222,7 +258,7 @@ void ClientConnection::answer_without_exchange(const Error& error) {
   record.at = context_.wall_now();
   record.id = id.text();
   record.listener = listener;
-  record.client = peer_;
+  record.client = peer();
   record.status = answer.head.status;
   record.error = base::reason_text(error.kind);
   record.bytes_out = answer.body.size();

@@ -9,9 +9,11 @@
 
 #include "proxy/http/h1_codec.h"
 #include "proxy/net/stream.h"
+#include "proxy/relay/client_access.h"
 #include "proxy/relay/context.h"
 #include "proxy/relay/deadline.h"
 #include "proxy/relay/exchange_store.h"
+#include "proxy/relay/request_plan.h"
 
 namespace vsaproxy::relay {
 
@@ -24,9 +26,10 @@ class ClientOwner {
 
 class ClientConnection final : private net::StreamHandler {
  public:
-  // `peer` is for the log. `scheme` is the client's, "http" or "https".
+  // `peer` is the client's address. `access` is what the owner knows of it already, or null.
   ClientConnection(Context& context, ClientOwner& owner, std::unique_ptr<net::Stream> stream,
-                   std::size_t listener, std::string peer);
+                   std::size_t listener, std::string peer,
+                   std::unique_ptr<ClientAccess> access = nullptr);
   ~ClientConnection() override;
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
@@ -42,7 +45,11 @@ class ClientConnection final : private net::StreamHandler {
 
   // For the exchange.
   http::ServerCodec& codec() { return *codec_; }
-  const std::string& peer() const { return peer_; }
+  // For the log: the client, behind trusted proxies too, and the key or the like that it showed.
+  const std::string& peer() const;
+  std::string_view key_name() const;
+  // Why the request under way is refused, whatever it asks for; null: it is not.
+  const base::Error* refusal(const RequestPlan& plan) const;
   std::string_view scheme() const { return is_tls_ ? "https" : "http"; }
   // False if the client is gone; the exchange hears of it through cancel().
   void write(std::span<const std::string_view> parts);
@@ -60,7 +67,7 @@ class ClientConnection final : private net::StreamHandler {
 
  private:
   // What the connection waits for.
-  enum class Phase { idle, reading_head, exchanging, discarding, lingering, closed };
+  enum class Phase { idle, reading_head, awaiting_key, exchanging, discarding, lingering, closed };
 
   void on_readable() override;
   void on_drained() override;
@@ -71,6 +78,8 @@ class ClientConnection final : private net::StreamHandler {
   void step(const http::Event& event);
   void begin_head();
   void adopt_config();
+  void on_head();
+  void on_access_decided();
   void begin_exchange();
   void next_request();
   void give_back_codec();
@@ -90,6 +99,7 @@ class ClientConnection final : private net::StreamHandler {
   std::size_t listener_;
   std::size_t place_ = 0;
   const std::string peer_;
+  std::unique_ptr<ClientAccess> access_;        // null: nothing is asked about clients
   std::unique_ptr<http::H1ServerCodec> codec_;  // null while idle
   Phase phase_ = Phase::idle;
   std::string unread_;  // received, but not wanted yet

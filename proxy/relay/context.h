@@ -6,7 +6,9 @@
 #include "proxy/base/clock.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/ops/log.h"
+#include "proxy/relay/client_counts.h"
 #include "proxy/relay/deadline.h"
+#include "proxy/relay/key_checker.h"
 #include "proxy/relay/relay_config.h"
 #include "proxy/relay/relay_metrics.h"
 #include "proxy/relay/request_id.h"
@@ -40,6 +42,8 @@ class Context {
   // New text for each exchange, unique in this process and hard to guess.
   virtual RequestId next_request_id() = 0;
   virtual base::WallTime wall_now() = 0;
+  virtual KeyChecker& key_checker() = 0;
+  virtual ClientCounts& client_counts() = 0;
   // The worker stops: connections close after the answer under way.
   virtual bool is_draining() = 0;
 };

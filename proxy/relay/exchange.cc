@@ -48,8 +48,10 @@ http::RequestHead& Exchange::request() { return client_.codec().head(); }
 
 void Exchange::begin() {
   auto planned = plan_request(config_, listener_, request(), buffers_.plan);
+  if (const Error* refusal = client_.refusal(buffers_.plan)) return answer_with(*refusal);
   if (!planned) return answer_with(planned.error());
   is_planned_ = true;
+  if (buffers_.plan.is_preflight) return answer_preflight();
   if (!buffers_.plan.passes_login) session_ = config_.sessions[buffers_.plan.upstream];
   if (!client_.codec().expects_continue()) invited_body_ = true;
   const auth::LoginPath* call = buffers_.plan.login;
@@ -420,6 +422,7 @@ void Exchange::log_access(std::chrono::microseconds total) {
   record.id = id_.text();
   record.listener = settings().listeners[listener_].name;
   record.client = client_.peer();
+  record.key = client_.key_name();
   record.method = head.method;
   record.path =
       is_planned_ ? std::string_view(buffers_.plan.path.sent) : target.substr(0, question);

@@ -122,6 +122,7 @@ class Exchange final : private AnswerHandler,
   // Answers of the proxy's own (exchange_local.cc).
   void answer_with(const base::Error& error);
   void answer_login(const base::Error* failure);
+  void answer_preflight();
   void send_local(http::ResponseHead& head, std::string_view body);
 
   // Endings.

@@ -7,6 +7,7 @@
 #include "proxy/http/proxy_fields.h"
 #include "proxy/relay/client_connection.h"
 #include "proxy/relay/exchange.h"
+#include "proxy/relay/problem_answer.h"
 
 namespace vsaproxy::relay {
 
@@ -207,6 +208,9 @@ void Exchange::forward_head() {
                           .client_scheme = client_.scheme(),
                           .client_authority = buffers_.plan.client_authority,
                           .strip_prefix = prefix});
+  if (!buffers_.plan.page_origin.empty()) {
+    add_page_fields(buffers_.plan.page_origin, buffers_.answer.fields);
+  }
   if (rules.pass_cookies) http::rewrite_cookie_paths(buffers_.answer.fields, prefix);
   http::ServerCodec& codec = client_.codec();
   if (context_.is_draining()) codec.close_after_answer();

@@ -11,7 +11,9 @@ namespace vsaproxy::relay {
 void Exchange::answer_with(const base::Error& error) {
   error_ = base::reason_text(error.kind);
   context_.metrics().count_refused(error.kind);
-  ProxyAnswer answer = make_problem_answer(error, id_.text());
+  const auto addressed =
+      is_for_a_proxy(request().target) ? Addressed::as_proxy : Addressed::as_server;
+  ProxyAnswer answer = make_problem_answer(error, id_.text(), addressed);
   send_local(answer.head, answer.body);
 }
 
@@ -41,6 +43,11 @@ void Exchange::answer_login(const base::Error* failure) {
   send_local(answer.head, answer.body);
 }
 
+void Exchange::answer_preflight() {
+  ProxyAnswer answer = make_preflight_answer(request().fields);
+  send_local(answer.head, answer.body);
+}
+
 void Exchange::send_local(http::ResponseHead& head, std::string_view body) {
   credential_wait_.reset();
   connection_wait_.reset();
@@ -49,6 +56,9 @@ void Exchange::send_local(http::ResponseHead& head, std::string_view body) {
   if (!request_ended_ && !client_.can_discard_rest()) codec.close_after_answer();
   if (context_.is_draining()) codec.close_after_answer();
   status_ = head.status;
+  if (!buffers_.plan.page_origin.empty()) {
+    add_page_fields(buffers_.plan.page_origin, head.fields);
+  }
   std::string bytes;
   codec.encode_head(head, bytes);
   for (const std::string_view part : codec.encode_data(body)) bytes.append(part);

@@ -147,8 +147,36 @@ ProxyAnswer make_login_answer(auth::LocalAnswer own, const base::Error* failure)
 
 int problem_status(ErrorKind kind) { return describe(kind).status; }
 
-ProxyAnswer make_problem_answer(const base::Error& error, std::string_view request_id) {
-  const Description what = describe(error.kind);
+void add_page_fields(std::string_view origin, http::Fields& fields) {
+  fields.add("Access-Control-Allow-Origin", origin);
+  fields.add("Access-Control-Expose-Headers", "*");
+  fields.add("Vary", "Origin");
+}
+
+ProxyAnswer make_preflight_answer(const http::Fields& asked) {
+  ProxyAnswer answer;
+  http::ResponseHead& head = answer.head;
+  head.status = 204;
+  head.reason = "No Content";
+  const auto allow = [&](std::string_view about, std::string_view field) {
+    if (const http::Field* found = asked.find(about)) head.fields.add(field, found->value);
+  };
+  allow("Access-Control-Request-Method", "Access-Control-Allow-Methods");
+  allow("Access-Control-Request-Headers", "Access-Control-Allow-Headers");
+  allow("Access-Control-Request-Private-Network", "Access-Control-Allow-Private-Network");
+  head.fields.add("Access-Control-Max-Age", "600");
+  head.fields.add("Cache-Control", "no-store");
+  return answer;
+}
+
+ProxyAnswer make_problem_answer(const base::Error& error, std::string_view request_id,
+                                Addressed addressed) {
+  const bool asks_for_key =
+      error.kind == ErrorKind::client_key_required && addressed == Addressed::as_proxy;
+  const Description what =
+      asks_for_key ? Description{407, "Proxy Authentication Required",
+                                 "The proxy's rules refuse this request", "http_request_denied"}
+                   : describe(error.kind);
   ProxyAnswer answer;
   answer.body = problem_json(error, what, request_id);
   http::ResponseHead& head = answer.head;
@@ -157,6 +185,7 @@ ProxyAnswer make_problem_answer(const base::Error& error, std::string_view reque
   head.body = {http::Framing::length, answer.body.size()};
   head.fields.add("Content-Type", "application/problem+json");
   add_error_fields(error, what, head);
+  if (asks_for_key) head.fields.add("Proxy-Authenticate", "Basic realm=\"vsaproxy\"");
   if (what.status == 405) head.fields.add("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
   return answer;
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "proxy/ops/local_accounts.h"
 #include "proxy/ops/secret_source.h"
 #include "proxy/settings/route_rules.h"
 
@@ -27,7 +28,8 @@ ForwardRoutes forward_routes(const settings::Settings& settings, std::size_t ups
 
 routing::AccessRules access_rules(const settings::Settings& settings,
                                   const settings::Listener& listener) {
-  routing::AccessRules rules{listener.allowed_hosts};
+  routing::AccessRules rules{listener.allowed_hosts, listener.browsers.same_origin,
+                             listener.browsers.origins};
   if (listener.forward) {
     for (const settings::Upstream& upstream : settings.upstreams) {
       rules.allowed_hosts.push_back(upstream.origin.host);
@@ -36,13 +38,79 @@ routing::AccessRules access_rules(const settings::Settings& settings,
   return rules;
 }
 
-Result<std::shared_ptr<const net::ServerTls>> listener_tls(const settings::Settings& settings,
-                                                           const settings::ListenerTls& tls) {
+struct TlsFiles {
+  std::string certificate;
+  base::Secret key;
+  std::string client_ca;
+
+  net::ServerTls::Parts parts(settings::TlsVersion min_version) const {
+    return {certificate, key, client_ca, min_version};
+  }
+};
+
+Result<TlsFiles> read_tls(const settings::Settings& settings, const settings::ListenerTls& tls) {
   auto certificate = ops::read_public(tls.certificate, settings.file);
   if (!certificate) return base::fail(std::move(certificate.error()));
   auto key = ops::read_secret(tls.key, settings.file);
   if (!key) return base::fail(std::move(key.error()));
-  return net::ServerTls::make(*certificate, *key, tls.min_version);
+  auto client_ca = ops::read_optional_public(tls.client_ca, settings.file);
+  if (!client_ca) return base::fail(std::move(client_ca.error()));
+  return TlsFiles{std::move(*certificate), std::move(*key), std::move(*client_ca)};
+}
+
+Result<std::shared_ptr<net::ServerTls>> listener_tls(const settings::Settings& settings,
+                                                     const settings::ListenerTls& tls) {
+  const auto files = read_tls(settings, tls);
+  if (!files) return base::fail(files.error());
+  return net::ServerTls::make(files->parts(tls.min_version));
+}
+
+Result<void> add_users(const settings::Clients& clients, routing::ClientRules& rules) {
+  rules.checks_users = !clients.local_users.empty() || !clients.local_groups.empty();
+  for (const settings::Account& account : clients.local_users) {
+    const auto user = ops::find_user(account.name);
+    if (!user) return base::fail(user.error());
+    rules.users.push_back(*user);
+  }
+  for (const settings::Account& account : clients.local_groups) {
+    const auto group = ops::find_group(account.name);
+    if (!group) return base::fail(group.error());
+    rules.groups.push_back(*group);
+    const auto members = ops::members_of(*group);
+    rules.users.insert(rules.users.end(), members.begin(), members.end());
+  }
+  return {};
+}
+
+KeyRingPtr key_ring(const settings::Clients& clients) {
+  if (!clients.api_keys) return nullptr;
+  auto ring = std::make_shared<KeyRing>();
+  ring->header = clients.api_keys->header;
+  for (const settings::ApiKey& key : clients.api_keys->keys) {
+    // The loader has parsed it already.
+    if (auto hash = auth::parse_key_hash(key.hash)) ring->keys.push_back({key.name, *hash});
+  }
+  return ring;
+}
+
+Result<std::unique_ptr<const ClientPolicy>> client_policy(const settings::Listener& listener) {
+  auto policy = std::make_unique<ClientPolicy>();
+  const settings::Clients& clients = listener.clients;
+  routing::ClientRules& rules = policy->rules;
+  rules.allow = clients.allow;
+  rules.deny = clients.deny;
+  rules.trusted_proxies = listener.trusted_proxies;
+  for (const settings::CertificateRule& rule : clients.certificates) {
+    rules.certificates.push_back({rule.name, rule.san_dns});
+  }
+  if (listener.require_header) {
+    rules.header_name = listener.require_header->name;
+    rules.header_value = listener.require_header->value;
+  }
+  if (auto added = add_users(clients, rules); !added) return base::fail(added.error());
+  policy->keys = key_ring(clients);
+  if (!rules.has_any() && !policy->keys) return std::unique_ptr<const ClientPolicy>();
+  return std::unique_ptr<const ClientPolicy>(std::move(policy));
 }
 
 // Tried once here, so that workers can't fail on it later.
@@ -55,7 +123,39 @@ Result<std::string> upstream_ca(const settings::Settings& settings,
   return ca;
 }
 
+Result<void> add_listener(const settings::Settings& settings, const settings::Listener& listener,
+                          RelayConfig& config) {
+  config.access.push_back(access_rules(settings, listener));
+  auto policy = client_policy(listener);
+  if (!policy) return base::fail(policy.error());
+  config.client_policies.push_back(std::move(*policy));
+  config.listener_tls.emplace_back();
+  config.tls_stamps.push_back(0);
+  if (!listener.tls) return {};
+  // Before they are read: a change in between is seen later.
+  config.tls_stamps.back() = tls_stamp(settings, *listener.tls);
+  auto tls = listener_tls(settings, *listener.tls);
+  if (!tls) return base::fail(tls.error());
+  config.listener_tls.back() = std::move(*tls);
+  return {};
+}
+
 }  // namespace
+
+std::uint64_t tls_stamp(const settings::Settings& settings, const settings::ListenerTls& tls) {
+  std::uint64_t stamp = ops::secret_stamp(tls.certificate, settings.file);
+  const auto add = [&stamp](std::uint64_t next) { stamp = stamp * 0x9e3779b97f4a7c15ULL + next; };
+  add(ops::secret_stamp(tls.key, settings.file));
+  if (tls.client_ca) add(ops::secret_stamp(*tls.client_ca, settings.file));
+  return stamp;
+}
+
+Result<void> renew_tls(const settings::Settings& settings, const settings::ListenerTls& tls,
+                       net::ServerTls& used) {
+  const auto files = read_tls(settings, tls);
+  if (!files) return base::fail(files.error());
+  return used.replace(files->parts(tls.min_version));
+}
 
 Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Settings> settings,
                                          std::vector<std::optional<tokens::SessionId>> sessions) {
@@ -63,15 +163,10 @@ Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Setting
   config->routes = routing::RouteTable(settings::route_rules(*settings));
   config->sessions = std::move(sessions);
   for (const settings::Listener& listener : settings->listeners) {
-    config->access.push_back(access_rules(*settings, listener));
-    config->listener_tls.emplace_back();
-    if (!listener.tls) continue;
-    auto tls = listener_tls(*settings, *listener.tls);
-    if (!tls) {
+    if (auto added = add_listener(*settings, listener, *config); !added) {
       return base::fail(base::ErrorKind::configuration,
-                        "listener " + listener.name + ": " + tls.error().detail);
+                        "listener " + listener.name + ": " + added.error().detail);
     }
-    config->listener_tls.back() = std::move(*tls);
   }
   for (std::size_t i = 0; i < settings->upstreams.size(); ++i) {
     const settings::Upstream& upstream = settings->upstreams[i];

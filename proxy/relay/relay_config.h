@@ -9,7 +9,9 @@
 
 #include "proxy/base/result.h"
 #include "proxy/net/tls_context.h"
+#include "proxy/relay/key_checker.h"
 #include "proxy/routing/access_policy.h"
+#include "proxy/routing/client_rules.h"
 #include "proxy/routing/route_table.h"
 #include "proxy/settings/settings.h"
 #include "proxy/tokens/session_update.h"
@@ -22,13 +24,21 @@ struct ForwardRoutes {
   std::vector<std::size_t> routes;  // index of the table to index into Settings::routes
 };
 
+// Who may ask at one listener.
+struct ClientPolicy {
+  routing::ClientRules rules;
+  KeyRingPtr keys;  // null: none is asked for
+};
+
 struct RelayConfig {
   std::shared_ptr<const settings::Settings> settings;
   std::optional<routing::RouteTable> routes;  // always set
   std::vector<ForwardRoutes> forward;         // by upstream
   // By listener.
   std::vector<routing::AccessRules> access;
-  std::vector<std::shared_ptr<const net::ServerTls>> listener_tls;  // null: plain
+  std::vector<std::shared_ptr<net::ServerTls>> listener_tls;  // null: plain
+  std::vector<std::uint64_t> tls_stamps;                      // of the files that it was read from
+  std::vector<std::unique_ptr<const ClientPolicy>> client_policies;  // null: everybody may ask
   // By upstream.
   std::vector<std::optional<tokens::SessionId>> sessions;
   std::vector<std::string> upstream_ca;  // PEM, may be empty
@@ -41,7 +51,14 @@ struct RelayConfig {
 
 using RelayConfigPtr = std::shared_ptr<const RelayConfig>;
 
-// Reads certificates and keys. Errors: configuration, with the listener or upstream.
+// A number that changes when one of the files of a listener's TLS does.
+std::uint64_t tls_stamp(const settings::Settings& settings, const settings::ListenerTls& tls);
+// Reads those files again; the former ones stay in use on an error. Errors: configuration.
+base::Result<void> renew_tls(const settings::Settings& settings, const settings::ListenerTls& tls,
+                             net::ServerTls& used);
+
+// Reads certificates and keys, looks up users and groups. Errors: configuration, with the listener
+// or upstream.
 base::Result<RelayConfigPtr> make_relay_config(
     std::shared_ptr<const settings::Settings> settings,
     std::vector<std::optional<tokens::SessionId>> sessions);

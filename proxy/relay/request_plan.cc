@@ -134,7 +134,28 @@ Result<void> check_route(const RelayConfig& config, const http::RequestHead& hea
   return {};
 }
 
+Result<void> check_browser(const RelayConfig& config, std::size_t listener,
+                           const http::RequestHead& head, const http::Target& target) {
+  routing::Destination destination{config.listener_tls[listener] ? "https" : "http", {}};
+  if (target.form == http::Form::absolute) {
+    destination = {target.scheme, target.authority};
+  } else if (const http::Field* host = head.fields.find("Host")) {
+    destination.authority = host->value;
+  }
+  return routing::check_browser(config.access[listener], head.fields, destination);
+}
+
+// With cors: pass the upstream itself answers for its pages.
+void plan_page(const RelayConfig& config, std::size_t listener, const http::RequestHead& head,
+               RequestPlan& plan) {
+  if (config.settings->routes[plan.route].pass_cors) return;
+  plan.page_origin = routing::listed_origin(config.access[listener], head.fields);
+  plan.is_preflight = !plan.page_origin.empty() && routing::is_preflight(head.method, head.fields);
+}
+
 }  // namespace
+
+bool is_for_a_proxy(std::string_view target) { return !target.starts_with('/') && target != "*"; }
 
 Result<void> plan_request(const RelayConfig& config, std::size_t listener,
                           const http::RequestHead& head, RequestPlan& plan) {
@@ -142,6 +163,8 @@ Result<void> plan_request(const RelayConfig& config, std::size_t listener,
   plan.client_authority.clear();
   plan.login = nullptr;
   plan.passes_login = false;
+  plan.is_preflight = false;
+  plan.page_origin.clear();
   if (auto allowed = routing::check_method(head.method); !allowed) return allowed;
   const auto target = http::parse_target(head.method, head.target);
   if (!target) return fail(target.error());
@@ -157,7 +180,7 @@ Result<void> plan_request(const RelayConfig& config, std::size_t listener,
     if (!allowed) return fail(allowed.error());
     host = std::move(*allowed);
   }
-  if (auto allowed = routing::check_browser(head.fields); !allowed) return allowed;
+  if (auto allowed = check_browser(config, listener, head, *target); !allowed) return allowed;
   if (target->form == http::Form::asterisk || target->path == "*") {
     return fail(ErrorKind::no_route, "a request for the server as a whole has no route");
   }
@@ -169,6 +192,8 @@ Result<void> plan_request(const RelayConfig& config, std::size_t listener,
   auto found = plan.is_forward ? find_forward_route(config, listener, *target, plan)
                                : find_reverse_route(config, listener, host, plan);
   if (!found) return found;
+  plan_page(config, listener, head, plan);
+  if (plan.is_preflight) return {};
   if (auto allowed = check_route(config, head, plan); !allowed) return allowed;
   plan.target =
       plan.is_forward

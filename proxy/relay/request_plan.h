@@ -17,7 +17,11 @@ struct RequestPlan {
   std::size_t upstream = 0;
   // The address the client used, for Location fields; empty for an HTTP/1.0 client without Host.
   std::string client_authority;
-  bool is_forward = false;    // absolute form
+  bool is_forward = false;  // absolute form
+  // The listed page that a browser asks for: its answers get the CORS fields of the proxy's own.
+  // Empty: none, or the route leaves them to the upstream.
+  std::string page_origin;
+  bool is_preflight = false;  // of such a page: answered here
   http::NormalizedPath path;  // the client's, with strip_prefix
   std::string target;         // to send: without strip_prefix, with the query
   // The API's own login or logout call, to be answered here; null: an ordinary request.
@@ -30,5 +34,8 @@ struct RequestPlan {
 // browser_refused, route_denied, no_route, body_too_large.
 base::Result<void> plan_request(const RelayConfig& config, std::size_t listener,
                                 const http::RequestHead& head, RequestPlan& plan);
+
+// The target of a request that was meant for a proxy: not a path, and not "*".
+bool is_for_a_proxy(std::string_view target);
 
 }  // namespace vsaproxy::relay

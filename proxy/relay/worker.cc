@@ -15,6 +15,8 @@ namespace vsaproxy::relay {
 namespace {
 
 constexpr std::size_t scratch_size = 128 * 1024;
+// Clients over a limit that are let in to be told so, each for a few seconds at most.
+constexpr int most_surplus_clients = 32;
 constexpr base::Duration sweep_interval = std::chrono::seconds(1);
 
 std::uint64_t random_key() {
@@ -37,9 +39,10 @@ std::size_t share_of(std::size_t total, int count) {
 
 }  // namespace
 
-Worker::Worker(Share share, net::Resolver& resolver, tokens::SessionReports& reports, ops::Log& log,
-               ops::MetricSet& metrics)
+Worker::Worker(Share share, const Shared& shared, net::Resolver& resolver,
+               tokens::SessionReports& reports, ops::Log& log, ops::MetricSet& metrics)
     : share_(share),
+      shared_(shared),
       deadlines_(loop_),
       exchanges_(deadlines_),
       dialer_(loop_, resolver),
@@ -150,19 +153,50 @@ bool Worker::is_full() const {
 }
 
 void Worker::on_accepted(std::size_t listener, net::FileDescriptor socket, std::string peer) {
-  const auto& tls = config_->listener_tls[listener];
   if (is_full()) {
-    metrics_.count_refused(base::ErrorKind::overloaded);
-    warn_of_overload();
-    if (tls) return;
-    const ProxyAnswer answer = make_problem_answer(
-        {base::ErrorKind::overloaded, "limits.connections is reached"}, next_request_id().text());
-    std::string bytes;
-    http::append_response_head(bytes, answer.head, answer.head.body, http::ConnectionOption::close);
-    bytes.append(answer.body);
-    send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    return;
+    return refuse(listener, std::move(socket), std::move(peer),
+                  {base::ErrorKind::overloaded, "limits.connections is reached"});
   }
+  auto access = access_of(listener, socket.get(), peer);
+  if (!access) return refuse(listener, std::move(socket), std::move(peer), access.error());
+  admit(listener, std::move(socket), std::move(peer), std::move(*access));
+}
+
+// Null where nothing is asked about clients: most connections, from this machine.
+base::Result<std::unique_ptr<ClientAccess>> Worker::access_of(std::size_t listener, int socket,
+                                                              std::string_view peer) {
+  const ClientPolicy* policy = config_->client_policies[listener].get();
+  const bool is_unix = peer == "unix";
+  if (policy == nullptr && !is_unix) return std::unique_ptr<ClientAccess>();
+  std::optional<routing::LocalUser> user;
+  if (is_unix || policy->rules.checks_users) user = peer_identity_.user_behind(socket);
+  auto access = std::make_unique<ClientAccess>(peer, std::move(user));
+  auto counted = access->count(shared_.client_counts, *config_, listener);
+  if (!counted) return base::fail(std::move(counted.error()));
+  return access;
+}
+
+void Worker::refuse(std::size_t listener, net::FileDescriptor socket, std::string peer,
+                    const base::Error& error) {
+  metrics_.count_refused(error.kind);
+  warn_of_overload(error.detail);
+  if (config_->listener_tls[listener]) {
+    // An answer needs the handshake first; only so many clients get one.
+    if (surplus_clients_ >= most_surplus_clients) return;
+    ++surplus_clients_;
+    return admit(listener, std::move(socket), std::move(peer),
+                 std::make_unique<ClientAccess>(error, surplus_clients_));
+  }
+  const ProxyAnswer answer = make_problem_answer(error, next_request_id().text());
+  std::string bytes;
+  http::append_response_head(bytes, answer.head, answer.head.body, http::ConnectionOption::close);
+  bytes.append(answer.body);
+  send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void Worker::admit(std::size_t listener, net::FileDescriptor socket, std::string peer,
+                   std::unique_ptr<ClientAccess> access) {
+  const auto& tls = config_->listener_tls[listener];
   std::unique_ptr<net::Stream> stream;
   if (tls) {
     stream =
@@ -171,16 +205,16 @@ void Worker::on_accepted(std::size_t listener, net::FileDescriptor socket, std::
     stream = std::make_unique<net::SocketStream>(loop_, std::move(socket));
   }
   auto client = std::make_unique<ClientConnection>(*this, *this, std::move(stream), listener,
-                                                   std::move(peer));
+                                                   std::move(peer), std::move(access));
   client->set_place(clients_.size());
   clients_.push_back(std::move(client));
 }
 
 // Once a second at most: the log is no help in a flood.
-void Worker::warn_of_overload() {
+void Worker::warn_of_overload(std::string_view detail) {
   if (overload_warned_ && loop_.now() - *overload_warned_ < std::chrono::seconds(1)) return;
   overload_warned_ = loop_.now();
-  log_.write(ops::LogLevel::warning, "limits.connections is reached: refusing clients");
+  log_.write(ops::LogLevel::warning, "refusing clients", {{"detail", detail}});
 }
 
 void Worker::on_client_done(ClientConnection& client) {

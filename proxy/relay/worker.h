@@ -14,6 +14,7 @@
 #include "proxy/net/dialer.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/net/listener.h"
+#include "proxy/net/peer_identity.h"
 #include "proxy/ops/log.h"
 #include "proxy/ops/metrics.h"
 #include "proxy/relay/client_connection.h"
@@ -30,8 +31,13 @@ class Worker final : public Context, public ClientOwner {
     int index = 0;
     int count = 1;  // of all workers: limits of the process are divided by it
   };
-  Worker(Share share, net::Resolver& resolver, tokens::SessionReports& reports, ops::Log& log,
-         ops::MetricSet& metrics);
+  // What all workers use together.
+  struct Shared {
+    KeyChecker& key_checker;
+    ClientCounts& client_counts;
+  };
+  Worker(Share share, const Shared& shared, net::Resolver& resolver,
+         tokens::SessionReports& reports, ops::Log& log, ops::MetricSet& metrics);
   ~Worker() override;  // after join()
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -72,6 +78,8 @@ class Worker final : public Context, public ClientOwner {
   std::span<char> scratch() override { return scratch_; }
   RequestId next_request_id() override;
   base::WallTime wall_now() override { return std::chrono::system_clock::now(); }
+  KeyChecker& key_checker() override { return shared_.key_checker; }
+  ClientCounts& client_counts() override { return shared_.client_counts; }
   bool is_draining() override { return is_draining_; }
 
   void on_client_done(ClientConnection& client) override;
@@ -81,9 +89,17 @@ class Worker final : public Context, public ClientOwner {
   void sweep_pools();
   void on_accepted(std::size_t listener, net::FileDescriptor socket, std::string peer);
   bool is_full() const;
-  void warn_of_overload();
+  base::Result<std::unique_ptr<ClientAccess>> access_of(std::size_t listener, int socket,
+                                                        std::string_view peer);
+  void refuse(std::size_t listener, net::FileDescriptor socket, std::string peer,
+              const base::Error& error);
+  void admit(std::size_t listener, net::FileDescriptor socket, std::string peer,
+             std::unique_ptr<ClientAccess> access);
+  void warn_of_overload(std::string_view detail);
 
   const Share share_;
+  const Shared shared_;
+  net::PeerIdentity peer_identity_;
   net::LibeventLoop loop_;
   DeadlineQueue deadlines_;
   ExchangeStore exchanges_;
@@ -102,6 +118,7 @@ class Worker final : public Context, public ClientOwner {
   std::uint64_t id_key_ = 0;
   std::uint64_t id_count_ = 0;
   std::optional<net::Time> overload_warned_;
+  int surplus_clients_ = 0;  // let in to be refused
   bool is_draining_ = false;
   std::function<void()> on_drained_;
   std::thread thread_;

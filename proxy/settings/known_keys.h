@@ -34,19 +34,19 @@ inline constexpr Key file_keys[] = {{"version"},
                                     {"admin"},
                                     {"log"}};
 
-inline constexpr Key listener_keys[] = {{"name"},
-                                        {"address"},
-                                        {"modes"},
-                                        {"allowed_hosts"},
-                                        {"browsers"},
-                                        {"require_header", Support::later},
-                                        {"clients", Support::later},
-                                        {"socket", Support::later},
-                                        {"expose", Support::later, "false"},
-                                        {"tls"},
-                                        {"trusted_proxies", Support::later, "[]"}};
+inline constexpr Key listener_keys[] = {
+    {"name"},    {"address"}, {"modes"},  {"allowed_hosts"}, {"browsers"},       {"require_header"},
+    {"clients"}, {"socket"},  {"expose"}, {"tls"},           {"trusted_proxies"}};
 inline constexpr Key listener_tls_keys[] = {
-    {"certificate"}, {"key"}, {"client_ca", Support::later}, {"min_version"}};
+    {"certificate"}, {"key"}, {"client_ca"}, {"min_version"}};
+inline constexpr Key browsers_keys[] = {{"allow_origins"}};
+inline constexpr Key require_header_keys[] = {{"name"}, {"value"}};
+inline constexpr Key socket_keys[] = {{"mode"}, {"owner"}, {"group"}};
+inline constexpr Key clients_keys[] = {{"allow"},        {"deny"},     {"local_users"},
+                                       {"local_groups"}, {"api_keys"}, {"certificates"}};
+inline constexpr Key api_keys_keys[] = {{"header"}, {"keys"}};
+inline constexpr Key api_key_keys[] = {{"name"}, {"hash"}};
+inline constexpr Key certificate_keys[] = {{"name"}, {"san_dns"}};
 
 inline constexpr Key credential_keys[] = {
     {"type"},       {"renew_before"},         {"max_age"}, {"one_session"},

@@ -62,7 +62,11 @@ std::optional<ListenAddress> address_of(const YamlNode& node, Problems& problems
     return unix_address_of(node, std::string_view(*text).substr(5), problems);
   }
   if (text->starts_with("systemd:")) {
-    complain(node, "with \"systemd:\" is not supported yet", problems);
+    const auto name = std::string_view(*text).substr(8);
+    if (is_name(name)) return SystemdAddress{std::string(name)};
+    complain(node,
+             "needs a name after \"systemd:\": that of FileDescriptorName= in the socket unit",
+             problems);
     return std::nullopt;
   }
   if (const auto tcp = tcp_address_of(node, problems)) return *tcp;
@@ -105,20 +109,6 @@ void parse_allowed_hosts(const Mapping& mapping, Listener& listener) {
   }
 }
 
-// Only the default is built; what else the key may hold is known.
-void parse_browsers(const Mapping& mapping) {
-  const YamlNode* node = mapping.find("browsers");
-  if (!node) return;
-  if (node->kind == YamlNode::Kind::mapping) {
-    complain(*node, "with a list of origins is not supported yet", mapping.problems());
-    return;
-  }
-  enum class Browsers { refuse };
-  Browsers ignored = Browsers::refuse;
-  mapping.read_choice("browsers", ignored,
-                      {{"refuse", Browsers::refuse}, {"same-origin", std::nullopt}});
-}
-
 void parse_tls(const Mapping& mapping, Listener& listener) {
   const YamlNode* node = mapping.find("tls");
   if (!node) return;
@@ -128,6 +118,7 @@ void parse_tls(const Mapping& mapping, Listener& listener) {
   tls.need("key", "write {file: PATH} of the private key in PEM");
   if (auto certificate = tls.read_secret("certificate")) out.certificate = *certificate;
   if (auto key = tls.read_secret("key")) out.key = *key;
+  out.client_ca = tls.read_secret("client_ca");
   tls.read_choice("min_version", out.min_version,
                   {{"1.2", TlsVersion::tls_1_2}, {"1.3", TlsVersion::tls_1_3}});
   listener.tls = std::move(out);
@@ -161,8 +152,8 @@ void parse_listener(const YamlNode& node, std::size_t index, Settings& settings,
   }
   parse_modes(mapping, listener);
   parse_allowed_hosts(mapping, listener);
-  parse_browsers(mapping);
   parse_tls(mapping, listener);
+  parse_access(mapping, listener);
   settings.listeners.push_back(std::move(listener));
 }
 
@@ -171,6 +162,11 @@ void parse_short_form(const YamlNode& node, Settings& settings, Problems& proble
   listener.place = node.spot.place;
   if (auto address = address_of(node, problems)) listener.address = *address;
   listener.name = to_string(listener.address);
+  const auto* tcp = std::get_if<TcpAddress>(&listener.address);
+  if (tcp != nullptr && !tcp->host.empty() && !is_loopback(tcp->host)) {
+    complain(node, "is not a loopback address: that needs an entry of listeners with expose",
+             problems);
+  }
   settings.listeners.push_back(std::move(listener));
 }
 
@@ -179,6 +175,7 @@ std::string address_key(const ListenAddress& address) {
   if (const auto* tcp = std::get_if<TcpAddress>(&address)) {
     return tcp->port == 0 ? "" : to_string(*tcp);
   }
+  if (std::holds_alternative<SystemdAddress>(address)) return to_string(address);
   return "unix:" +
          std::filesystem::path(std::get<UnixAddress>(address).path).lexically_normal().string();
 }
@@ -204,6 +201,7 @@ void check_listeners(const Settings& settings, Problems& problems) {
 
 std::string to_string(const ListenAddress& address) {
   if (const auto* local = std::get_if<UnixAddress>(&address)) return "unix:" + local->path;
+  if (const auto* given = std::get_if<SystemdAddress>(&address)) return "systemd:" + given->name;
   const auto& tcp = std::get<TcpAddress>(address);
   const bool is_v6 = tcp.host.find(':') != std::string::npos;
   return is_v6 ? fmt::format("[{}]:{}", tcp.host, tcp.port)
@@ -218,12 +216,6 @@ std::optional<TcpAddress> tcp_address_of(const YamlNode& node, Problems& problem
   const auto host = parts ? canonical(parts->host) : std::nullopt;
   if (!port || !host) {
     complain(node, "must be an address and a port, such as 127.0.0.1:3128 or \"[::1]:3128\"",
-             problems);
-    return std::nullopt;
-  }
-  if (!host->starts_with("127.") && *host != "::1") {
-    complain(node,
-             "is not a loopback address: others are not supported yet; write 127.0.0.1 or [::1]",
              problems);
     return std::nullopt;
   }

@@ -71,7 +71,12 @@ void parse_admin(const Mapping& file, std::optional<Admin>& admin) {
   }
   const Mapping mapping(*node, "in \"admin\"", admin_keys, file.problems());
   if (const YamlNode* address = mapping.find("address")) {
-    if (auto parsed = tcp_address_of(*address, file.problems())) admin->address = *parsed;
+    const auto parsed = tcp_address_of(*address, file.problems());
+    if (parsed && !is_loopback(parsed->host)) {
+      complain(*address, "must be a loopback address: write 127.0.0.1 or [::1]", file.problems());
+    } else if (parsed) {
+      admin->address = *parsed;
+    }
   }
 }
 

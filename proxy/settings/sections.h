@@ -20,7 +20,10 @@ void parse_service(const Mapping& file, Settings& settings);
 // listen or listeners: parse_listeners.cc.
 void parse_listeners(const Mapping& file, Settings& settings);
 
-// A literal loopback address and a port, "127.0.0.1:3128" or "[::1]:3128". Nothing, with a problem,
+// What a listener says on who may ask: parse_clients.cc. Last among its keys: some go with others.
+void parse_access(const Mapping& mapping, Listener& listener);
+
+// A literal address and a port, "127.0.0.1:3128" or "[::1]:3128". Nothing, with a problem,
 // for anything else. IPv6 addresses come out in their one canonical spelling.
 std::optional<TcpAddress> tcp_address_of(const YamlNode& node, Problems& problems);
 

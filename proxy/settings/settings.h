@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "proxy/auth/login_budget.h"
@@ -14,48 +13,13 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/field.h"
 #include "proxy/http/target.h"
+#include "proxy/settings/listener.h"
 
 namespace vsaproxy::settings {
 
 using base::Duration;
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-enum class TlsVersion { tls_1_2, tls_1_3 };
-
-struct TcpAddress {
-  std::string host;  // a literal address, IPv6 without brackets
-  std::uint16_t port = 0;
-  friend bool operator==(const TcpAddress&, const TcpAddress&) = default;
-};
-
-struct UnixAddress {
-  std::string path;  // as written: relative ones stand in the runtime directory
-  friend bool operator==(const UnixAddress&, const UnixAddress&) = default;
-};
-
-using ListenAddress = std::variant<TcpAddress, UnixAddress>;
-// "127.0.0.1:3128", "[::1]:3128", "unix:proxy.sock": as people write it.
-std::string to_string(const ListenAddress& address);
-
-// The parts of a certificate are files, read as secrets are.
-struct ListenerTls {
-  base::SecretRef certificate;  // the chain, PEM, leaf first
-  base::SecretRef key;
-  TlsVersion min_version = TlsVersion::tls_1_2;
-  friend bool operator==(const ListenerTls&, const ListenerTls&) = default;
-};
-
-struct Listener {
-  std::string name;
-  ListenAddress address;
-  base::Place place;
-  bool reverse = true;
-  bool forward = true;
-  // Host field without port, lower case, IPv6 without brackets.
-  std::vector<std::string> allowed_hosts = {"localhost", "127.0.0.1", "::1"};
-  std::optional<ListenerTls> tls;
-};
 
 struct SessionCheck {
   std::string method = "GET";

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/net/event_loop.h"
 #include "proxy/net/stream.h"
@@ -74,6 +75,8 @@ class MemoryStream final : public net::Stream {
   void set_reading(bool on) override;
   void finish_writing() override;
   void reset_on_close() override { peer_->was_reset_ = true; }
+  std::vector<std::string> peer_dns_names() const override { return peer_dns_names_; }
+  void set_peer_dns_names(std::vector<std::string> names) { peer_dns_names_ = std::move(names); }
 
  private:
   friend class MemoryPeer;
@@ -88,6 +91,7 @@ class MemoryStream final : public net::Stream {
   PeerPtr peer_;
   net::StreamHandler* handler_ = nullptr;
   std::string kept_;
+  std::vector<std::string> peer_dns_names_;
   bool is_reading_ = true;
   bool is_announced_ = false;
   bool is_finishing_ = false;

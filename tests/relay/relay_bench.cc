@@ -91,12 +91,25 @@ RelayBench::~RelayBench() {
   loop_.abandon();
 }
 
-PeerPtr RelayBench::connect() {
+PeerPtr RelayBench::connect(std::string address, std::optional<routing::LocalUser> user,
+                            std::vector<std::string> certificate_names) {
   auto peer = std::make_shared<MemoryPeer>();
-  auto client = std::make_unique<ClientConnection>(
-      *this, *this, std::make_unique<MemoryStream>(loop_, peer), 0, "127.0.0.1:50000");
+  auto stream = std::make_unique<MemoryStream>(loop_, peer);
+  stream->set_peer_dns_names(std::move(certificate_names));
+  std::unique_ptr<ClientAccess> access;
+  if (config_->client_policies[0]) {
+    access = std::make_unique<ClientAccess>(address, std::move(user));
+    REQUIRE(access->count(client_counts_, *config_, 0).has_value());
+  }
+  auto client = std::make_unique<ClientConnection>(*this, *this, std::move(stream), 0,
+                                                   std::move(address), std::move(access));
   clients_.emplace(client.get(), std::move(client));
   return peer;
+}
+
+void RelayBench::reload(std::string_view file) {
+  config_ = make_config(file);
+  counters_.emplace(metric_set_, config_->settings);
 }
 
 std::string RelayBench::ask(std::string_view request) {

@@ -20,6 +20,7 @@
 #include "proxy/relay/upstream_pool.h"
 #include "proxy/tokens/token_view.h"
 #include "tests/relay/fake_dialer.h"
+#include "tests/relay/fake_key_checker.h"
 #include "tests/relay/memory_stream.h"
 #include "tests/support/manual_loop.h"
 
@@ -51,7 +52,11 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
   void advance(base::Duration by) { loop_.advance(by); }
 
   // A new client, and what it gets for one request.
-  PeerPtr connect();
+  PeerPtr connect(std::string peer = "127.0.0.1:50000", std::optional<routing::LocalUser> user = {},
+                  std::vector<std::string> certificate_names = {});
+  FakeKeyChecker& keys() { return key_checker_; }
+  // Takes effect with the next request of each client.
+  void reload(std::string_view file);
   std::string ask(std::string_view request);
   std::size_t clients() const { return clients_.size(); }
   void drain();
@@ -91,6 +96,8 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
   std::span<char> scratch() override { return scratch_; }
   RequestId next_request_id() override { return RequestId(++ids_); }
   base::WallTime wall_now() override { return base::WallTime(seconds(1'700'000'000)); }
+  KeyChecker& key_checker() override { return key_checker_; }
+  ClientCounts& client_counts() override { return client_counts_; }
   bool is_draining() override { return is_draining_; }
 
   void on_client_done(ClientConnection& client) override;
@@ -105,6 +112,8 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
 
   net::ManualLoop loop_;
   DeadlineQueue deadlines_;
+  FakeKeyChecker key_checker_;
+  ClientCounts client_counts_;
   ExchangeStore exchanges_;
   std::unique_ptr<ops::Log> log_;
   ops::MetricSet metric_set_;

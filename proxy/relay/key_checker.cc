@@ -1,0 +1,146 @@
+#include "proxy/relay/key_checker.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+namespace vsaproxy::relay {
+namespace {
+
+constexpr std::size_t most_known = 1024;
+// Requests of clients that are known already go first.
+constexpr int niceness = 10;
+
+std::string random_bytes() {
+  std::array<unsigned char, 32> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) std::abort();
+  return {bytes.begin(), bytes.end()};
+}
+
+std::size_t cost_of(const KeyRing& ring, const ShownKey& shown) {
+  return shown.name ? 1 : ring.keys.size();
+}
+
+bool may_be(const KeyRing::Key& key, const ShownKey& shown) {
+  return !shown.name || *shown.name == key.name;
+}
+
+}  // namespace
+
+KeyChecker::Verdict find_key(const KeyRing& ring, const ShownKey& shown) {
+  KeyChecker::Verdict found;
+  bool is_known_name = false;
+  // Not left early: the time says nothing about the name or the place of the key.
+  for (const KeyRing::Key& key : ring.keys) {
+    if (!may_be(key, shown)) continue;
+    is_known_name = true;
+    if (auth::matches(key.hash, shown.key.reveal()) && !found) found = key.name;
+  }
+  if (!is_known_name) auth::matches(ring.keys.front().hash, shown.key.reveal());
+  return found;
+}
+
+class KeyCheckThread::Ticket final : public Check {
+ public:
+  explicit Ticket(std::function<void(Verdict)> on_checked)
+      : callback_(std::make_shared<std::function<void(Verdict)>>(std::move(on_checked))) {}
+  std::weak_ptr<std::function<void(Verdict)>> callback() const { return callback_; }
+
+ private:
+  std::shared_ptr<std::function<void(Verdict)>> callback_;
+};
+
+struct KeyCheckThread::Job {
+  net::EventLoop* loop;
+  KeyRingPtr ring;
+  ShownKey shown;
+  std::weak_ptr<std::function<void(Verdict)>> callback;
+};
+
+KeyCheckThread::KeyCheckThread() : memory_key_(random_bytes()) {}
+
+KeyCheckThread::~KeyCheckThread() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_ending_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+KeyChecker::Verdict KeyCheckThread::recall(const KeyRing& ring, const ShownKey& shown) {
+  const std::lock_guard lock(mutex_);
+  if (known_.empty()) return std::nullopt;
+  for (const KeyRing::Key& key : ring.keys) {
+    if (!may_be(key, shown)) continue;
+    const auto found = known_.find(mark(key, shown.key));
+    if (found != known_.end() && found->second == key.name) return key.name;
+  }
+  return std::nullopt;
+}
+
+std::unique_ptr<KeyChecker::Check> KeyCheckThread::check(net::EventLoop& loop, KeyRingPtr ring,
+                                                         ShownKey shown,
+                                                         std::function<void(Verdict)> on_checked) {
+  auto ticket = std::make_unique<Ticket>(std::move(on_checked));
+  {
+    const std::lock_guard lock(mutex_);
+    const std::size_t cost = cost_of(*ring, shown);
+    if (waiting_ > 0 && waiting_ + cost > most_waiting) return nullptr;
+    waiting_ += cost;
+    jobs_.push_back({&loop, std::move(ring), std::move(shown), ticket->callback()});
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  }
+  wake_.notify_one();
+  return ticket;
+}
+
+void KeyCheckThread::run() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return is_ending_ || !jobs_.empty(); });
+    if (is_ending_) return;
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    Verdict verdict;
+    // Who has left in the meantime costs nothing more.
+    if (!job.callback.expired()) verdict = find_key(*job.ring, job.shown);
+    lock.lock();
+    waiting_ -= cost_of(*job.ring, job.shown);
+    if (is_ending_) return;
+    if (verdict) remember(*job.ring, job.shown, *verdict);
+    job.loop->post([callback = job.callback, verdict] {
+      if (const auto call = callback.lock()) (*call)(verdict);
+    });
+  }
+}
+
+// Stands for a hash of the configuration and a key that fits it.
+std::string KeyCheckThread::mark(const KeyRing::Key& key, const base::Secret& shown) const {
+  std::array<unsigned char, 32> mark{};
+  unsigned int size = 0;
+  std::string text = key.hash.salt + key.hash.hash;
+  text.append(shown.reveal());
+  HMAC(EVP_sha256(), memory_key_.data(), static_cast<int>(memory_key_.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mark.data(), &size);
+  base::wipe(text);
+  return {mark.begin(), mark.end()};
+}
+
+void KeyCheckThread::remember(const KeyRing& ring, const ShownKey& shown, const std::string& name) {
+  if (known_.size() >= most_known) known_.clear();
+  for (const KeyRing::Key& key : ring.keys) {
+    if (key.name == name) known_.insert_or_assign(mark(key, shown.key), name);
+  }
+}
+
+}  // namespace vsaproxy::relay
