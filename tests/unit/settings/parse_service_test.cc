@@ -53,7 +53,7 @@ TEST_CASE("wrong values of the service's own keys are refused") {
       {with_upstream("admin: on\n"),
        "5:8: \"admin\" must be off, or a mapping: {address: 127.0.0.1:9128}"},
       {with_upstream("admin: {address: 0.0.0.0:9128}\n"),
-       "5:18: \"address\" is not a loopback address: others are not supported yet; write "
+       "5:18: \"address\" must be a loopback address: write "
        "127.0.0.1 or [::1]"},
       {with_upstream("admin: {control: other.sock}\n"), "5:9: \"control\" is not supported yet"},
       {with_upstream("log: {level: inof}\n"),
