@@ -23,6 +23,7 @@ LIBRARIES = {
     "prometheus/": {"ops"},
     "rapidjson/": {"auth", "settings", "relay", "cli"},
     "systemd/": {"cli"},
+    "termios.h": {"cli"},
     "tl/expected.hpp": {"base"},
     "yaml-cpp/": {"settings"},
     "zlib.h": {"relay"},

@@ -1,7 +1,9 @@
 #pragma once
 // A checker of API keys in the test's own thread: it answers when the test says so.
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +28,11 @@ class FakeKeyChecker final : public KeyChecker {
         if (const auto wanted = call.lock()) (*wanted)(verdict);
       });
     };
-    is_held_ ? held_.emplace_back(std::move(work)) : work();
+    if (is_held_) {
+      held_.emplace_back(std::move(work));
+    } else {
+      work();
+    }
     return ticket;
   }
 

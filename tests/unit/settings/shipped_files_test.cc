@@ -45,6 +45,12 @@ void check_same(const Settings& a, const Settings& b) {
     CHECK(a.listeners[i].forward == b.listeners[i].forward);
     CHECK(a.listeners[i].allowed_hosts == b.listeners[i].allowed_hosts);
     CHECK(a.listeners[i].tls == b.listeners[i].tls);
+    CHECK(a.listeners[i].browsers == b.listeners[i].browsers);
+    CHECK(a.listeners[i].require_header == b.listeners[i].require_header);
+    CHECK(a.listeners[i].clients == b.listeners[i].clients);
+    CHECK(a.listeners[i].socket == b.listeners[i].socket);
+    CHECK(a.listeners[i].expose == b.listeners[i].expose);
+    CHECK(a.listeners[i].trusted_proxies == b.listeners[i].trusted_proxies);
   }
   CHECK(a.workers == b.workers);
   CHECK(a.credentials == b.credentials);
@@ -70,10 +76,12 @@ TEST_CASE("the shipped file and the reference name every key that is supported")
   const std::string shipped = read_file(config_dir / "vsaproxy.yaml");
   const std::string reference = read_file(config_dir / "README.md");
   constexpr std::span<const Key> tables[] = {
-      file_keys,  listener_keys,     listener_tls_keys, credential_keys,   backoff_keys,
-      check_keys, login_budget_keys, upstream_keys,     upstream_tls_keys, timeouts_keys,
-      pool_keys,  replay_keys,       route_keys,        match_keys,        limits_keys,
-      admin_keys, log_keys,          output_keys,       access_keys};
+      browsers_keys,     require_header_keys, socket_keys, clients_keys,      api_keys_keys,
+      api_key_keys,      certificate_keys,    file_keys,   listener_keys,     listener_tls_keys,
+      credential_keys,   backoff_keys,        check_keys,  login_budget_keys, upstream_keys,
+      upstream_tls_keys, timeouts_keys,       pool_keys,   replay_keys,       route_keys,
+      match_keys,        limits_keys,         admin_keys,  log_keys,          output_keys,
+      access_keys};
   for (const auto table : tables) {
     for (const Key& key : table) {
       CAPTURE(key.name);
