@@ -55,6 +55,15 @@ Result<net::ListeningSockets::Access> socket_access(const settings::UnixSocket& 
   return access;
 }
 
+// The loader can't know where a socket of systemd's listens.
+Result<void> check_exposure(const settings::Listener& listener,
+                            const net::ListeningSockets& sockets) {
+  if (listener.expose || !sockets.is_reachable()) return {};
+  return base::fail(base::ErrorKind::configuration,
+                    "listener " + listener.name + ": other machines may reach " + sockets.name() +
+                        ": write expose: true and rules under clients");
+}
+
 // What stands between other machines and a listener's upstreams.
 std::string protection_of(const settings::Listener& listener) {
   std::string kinds;
@@ -156,11 +165,7 @@ Result<std::unique_ptr<net::ListeningSockets>> Server::open_listener(
   if (const auto* given = std::get_if<settings::SystemdAddress>(&listener.address)) {
     const auto socket = systemd_sockets_.find(given->name);
     if (!socket) return base::fail(socket.error());
-    auto adopted = net::ListeningSockets::adopt(*socket);
-    if (!adopted || listener.expose || !(*adopted)->is_reachable()) return adopted;
-    return base::fail(base::ErrorKind::configuration,
-                      "other machines may reach " + (*adopted)->name() +
-                          ": write expose: true and rules under clients");
+    return net::ListeningSockets::adopt(*socket);
   }
   const auto access = socket_access(listener.socket);
   if (!access) return base::fail(access.error());
@@ -183,12 +188,17 @@ Result<void> Server::set_socket_access(const Settings& settings) {
 Result<void> Server::open_listeners(const Settings& settings, Sockets& fresh) {
   Sockets opened;
   for (const settings::Listener& listener : settings.listeners) {
-    if (sockets_.contains(socket_key(listener))) continue;
+    const auto known = sockets_.find(socket_key(listener));
+    if (known != sockets_.end()) {
+      if (auto fine = check_exposure(listener, *known->second); !fine) return fine;
+      continue;
+    }
     auto sockets = open_listener(settings, listener);
     if (!sockets) {
       sockets.error().detail = "listener " + listener.name + ": " + sockets.error().detail;
       return base::fail(std::move(sockets.error()));
     }
+    if (auto fine = check_exposure(listener, **sockets); !fine) return fine;
     opened.emplace(socket_key(listener), std::move(*sockets));
   }
   fresh.merge(opened);

@@ -136,13 +136,15 @@ Result<void> check_route(const RelayConfig& config, const http::RequestHead& hea
 
 Result<void> check_browser(const RelayConfig& config, std::size_t listener,
                            const http::RequestHead& head, const http::Target& target) {
+  const routing::AccessRules& rules = config.access[listener];
+  if (!rules.same_origin) return routing::check_browser(rules, head.fields, {});
   routing::Destination destination{config.listener_tls[listener] ? "https" : "http", {}};
   if (target.form == http::Form::absolute) {
     destination = {target.scheme, target.authority};
   } else if (const http::Field* host = head.fields.find("Host")) {
     destination.authority = host->value;
   }
-  return routing::check_browser(config.access[listener], head.fields, destination);
+  return routing::check_browser(rules, head.fields, destination);
 }
 
 // With cors: pass the upstream itself answers for its pages.

@@ -178,15 +178,16 @@ base::Result<std::unique_ptr<ClientAccess>> Worker::access_of(std::size_t listen
 
 void Worker::refuse(std::size_t listener, net::FileDescriptor socket, std::string peer,
                     const base::Error& error) {
-  metrics_.count_refused(error.kind);
   warn_of_overload(error.detail);
-  if (config_->listener_tls[listener]) {
-    // An answer needs the handshake first; only so many clients get one.
-    if (surplus_clients_ >= most_surplus_clients) return;
+  const bool is_tls = config_->listener_tls[listener] != nullptr;
+  // An answer needs the handshake first; only so many clients get one.
+  if (is_tls && surplus_clients_ < most_surplus_clients) {
     ++surplus_clients_;
     return admit(listener, std::move(socket), std::move(peer),
                  std::make_unique<ClientAccess>(error, surplus_clients_));
   }
+  metrics_.count_refused(error.kind);
+  if (is_tls) return;
   const ProxyAnswer answer = make_problem_answer(error, next_request_id().text());
   std::string bytes;
   http::append_response_head(bytes, answer.head, answer.head.body, http::ConnectionOption::close);
