@@ -82,29 +82,15 @@ base::Secret basic_authorization(std::string_view user_and_password) {
   return base::Secret::take(std::move(value));
 }
 
-std::optional<std::string> read_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::string bytes(text.size() / 4 * 3, '\0');
-  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), bytes_of(text),
-                      static_cast<int>(text.size())) < 0) {
-    return std::nullopt;
-  }
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  bytes.resize(bytes.size() - padding);
-  // OpenSSL lets white space and stray bits pass.
-  if (base64(bytes) != text) return std::nullopt;
-  return bytes;
-}
-
 std::optional<NameAndSecret> read_basic_authorization(std::string_view value) {
   constexpr std::string_view scheme = "Basic ";
   if (!base::starts_with_ignoring_case(value, scheme)) return std::nullopt;
-  auto text = read_base64(base::trim(value.substr(scheme.size())));
-  const auto colon = text ? text->find(':') : std::string::npos;
-  if (colon == std::string::npos) return std::nullopt;
-  NameAndSecret read{text->substr(0, colon), base::Secret(text->substr(colon + 1))};
-  base::wipe(*text);
-  return read;
+  const auto decoded = decode_base64(base::trim(value.substr(scheme.size())));
+  if (!decoded) return std::nullopt;
+  const std::string_view text = decoded->reveal();
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  return NameAndSecret{std::string(text.substr(0, colon)), base::Secret(text.substr(colon + 1))};
 }
 
 std::string fingerprint(const base::Secret& secret, std::string_view key) {

@@ -32,9 +32,6 @@ struct NameAndSecret {
 // What "Basic ..." says. Nothing if it is something else, or has no colon.
 std::optional<NameAndSecret> read_basic_authorization(std::string_view value);
 
-// RFC 4648, 4, with padding. Nothing for any other spelling.
-std::optional<std::string> read_base64(std::string_view text);
-
 // 12 digits that tell two secrets apart without telling either. The key is random and never leaves
 // the process, so that a log gives nothing to test guesses with.
 std::string fingerprint(const base::Secret& secret, std::string_view key);

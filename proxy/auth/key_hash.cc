@@ -27,7 +27,9 @@ std::string unpadded(std::string text) {
 std::optional<std::string> read_unpadded(std::string_view text) {
   std::string padded(text);
   while (padded.size() % 4 != 0) padded.push_back('=');
-  return text.ends_with('=') ? std::nullopt : read_base64(padded);
+  const auto bytes = decode_base64(padded);
+  if (!bytes || unpadded(base64(bytes->reveal())) != text) return std::nullopt;
+  return std::string(bytes->reveal());
 }
 
 // The text up to "$" or ",", taken off the front.
