@@ -124,10 +124,13 @@ class Accounts(ClientsTest):
 
 # Takes sockets over as systemd hands them: from descriptor 3 on, to this very process.
 ACTIVATE = """
-import os, sys
-count = int(sys.argv[1])
+import fcntl, os, sys
+given = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[1].split(",")]
+for i, fd in enumerate(given):
+    os.dup2(fd, 3 + i)
+    os.close(fd)
 os.environ["LISTEN_PID"] = str(os.getpid())
-os.environ["LISTEN_FDS"] = str(count)
+os.environ["LISTEN_FDS"] = str(len(given))
 os.environ["LISTEN_FDNAMES"] = sys.argv[2]
 os.execv(sys.argv[3], sys.argv[3:])
 """
@@ -136,17 +139,13 @@ os.execv(sys.argv[3], sys.argv[3:])
 class SystemdSockets(ClientsTest):
     def activate(self, proxy, sockets):
         """Starts the proxy with these sockets, by name."""
-        def place():
-            copies = [os.dup(s.fileno()) for s in sockets.values()]
-            high = [os.dup2(fd, 100 + i) for i, fd in enumerate(copies)]
-            for i, fd in enumerate(high):
-                os.dup2(fd, 3 + i)
+        numbers = [s.fileno() for s in sockets.values()]
         with open(proxy.stdout_path, "ab") as out, open(proxy.stderr_path, "ab") as err:
             proxy.process = subprocess.Popen(
-                [sys.executable, "-c", ACTIVATE, str(len(sockets)), ":".join(sockets),
+                [sys.executable, "-c", ACTIVATE, ",".join(map(str, numbers)), ":".join(sockets),
                  os.environ["VSAPROXY"], "run", "-c", str(proxy.config_path)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=proxy.directory,
-                preexec_fn=place, pass_fds=range(3, 3 + len(sockets)))
+                pass_fds=numbers)
 
     def config_for(self, address, **keys):
         self.start({})
