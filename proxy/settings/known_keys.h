@@ -101,9 +101,6 @@ inline constexpr Key log_keys[] = {{"level"}, {"format"}, {"output"}, {"access"}
 inline constexpr Key output_keys[] = {{"file"}};
 inline constexpr Key access_keys[] = {{"query"}};
 
-// Credential types that are known by name only.
-inline constexpr std::string_view later_types[] = {"kaseya-soap"};
-
 // True if a key of that name may hold a secret: a known one, one that is spelt nearly so, or any
 // that sounds like it. Never for other keys of the tables.
 bool may_hold_secret(std::string_view key);

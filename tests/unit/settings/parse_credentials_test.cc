@@ -145,14 +145,6 @@ TEST_CASE("types and keys of credentials are checked") {
   });
 }
 
-TEST_CASE("every later credential type is called not supported") {
-  for (const std::string_view type : later_types) {
-    CHECK(first_problem_of(
-              with_credential(fmt::format("    type: {}\n    token_url: https://x\n", type))) ==
-          fmt::format("5:11: type \"{}\" is not supported yet", type));
-  }
-}
-
 TEST_CASE("a secret is a reference with exactly one source") {
   constexpr std::string_view by_value =
       "7:5: \"token\" takes no value here: put the value into a file that only the proxy may read, "
@@ -197,7 +189,6 @@ TEST_CASE("auth names a credential that exists") {
        "4:39: no credential is called \"vsa-eema\" (did you mean \"vsa-emea\"?)"},
       {with_auth("other"), "4:39: no credential is called \"other\""},
       {with_auth("[vsa-emea]"), "4:33: \"auth\" must be a mapping with a type"},
-      {with_auth("{type: kaseya-soap}"), "4:46: type \"kaseya-soap\" is not supported yet"},
       {with_head("credentials: {v: {type: none}}\nupstreams: {v: {url: https://v, auth: {type: "
                  "none}}}\n"),
        "4:33: the credential of this upstream is called \"v\" as one under \"credentials\" is: "
