@@ -55,6 +55,15 @@ Result<std::string> upstream_ca(const settings::Settings& settings,
   return ca;
 }
 
+std::unique_ptr<const auth::MessageEditor> make_editor(
+    const std::vector<settings::Credential>& credentials, const settings::Upstream& upstream) {
+  if (!upstream.credential) return nullptr;
+  const settings::Credential& credential = credentials[*upstream.credential];
+  return credential.scheme->make_editor != nullptr
+             ? credential.scheme->make_editor(credential.values)
+             : nullptr;
+}
+
 }  // namespace
 
 Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Settings> settings,
@@ -77,6 +86,7 @@ Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Setting
     const settings::Upstream& upstream = settings->upstreams[i];
     config->forward.push_back(forward_routes(*settings, i));
     config->host_fields.push_back(upstream.origin.authority());
+    config->editors.push_back(make_editor(settings->credentials, upstream));
     config->upstream_ca.emplace_back();
     auto ca = upstream_ca(*settings, upstream);
     if (!ca) {

@@ -31,4 +31,8 @@ struct RequestPlan {
 base::Result<void> plan_request(const RelayConfig& config, std::size_t listener,
                                 const http::RequestHead& head, RequestPlan& plan);
 
+// What becomes of a login or logout call under the route's login_paths. Error: route_denied.
+base::Result<void> plan_login_call(const settings::Route& route, const auth::SchemeSpec& scheme,
+                                   const auth::LoginPath& call, RequestPlan& plan);
+
 }  // namespace vsaproxy::relay
