@@ -49,12 +49,12 @@ inline constexpr Key listener_tls_keys[] = {
     {"certificate"}, {"key"}, {"client_ca", Support::later}, {"min_version"}};
 
 inline constexpr Key credential_keys[] = {
-    {"type"},       {"renew_before"},         {"max_age"}, {"one_session"},
-    {"relogin_on"}, {"login_timeout"},        {"backoff"}, {"login_budget"},
-    {"check"},      {"cache", Support::later}};
+    {"type"},          {"renew_before"}, {"max_age"},      {"one_session"}, {"relogin_on"},
+    {"login_timeout"}, {"backoff"},      {"login_budget"}, {"check"},       {"cache"}};
 inline constexpr Key backoff_keys[] = {{"min_backoff"}, {"max_backoff"}};
 inline constexpr Key login_budget_keys[] = {{"rejected"}, {"per"}};
 inline constexpr Key check_keys[] = {{"method"}, {"path"}};
+inline constexpr Key cache_keys[] = {{"file"}, {"key"}};
 
 inline constexpr Key upstream_keys[] = {{"url"},
                                         {"auth"},

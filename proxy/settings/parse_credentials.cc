@@ -157,6 +157,7 @@ void parse_common_keys(const Mapping& mapping, Credential& credential) {
   parse_backoff(mapping, credential);
   parse_budget(mapping, credential.login_budget);
   parse_check(mapping, credential);
+  parse_cache(mapping, credential);
 }
 
 const YamlNode* type_node(const YamlNode& node) {

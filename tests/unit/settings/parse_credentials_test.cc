@@ -114,7 +114,6 @@ TEST_CASE("types and keys of credentials are checked") {
   check_bad_files({
       {with_credential("    type: none\n    username: u\n"),
        "6:5: unknown key \"username\" in credential \"c\""},
-      {with_pat("cache: {file: x}"), "8:5: \"cache\" is not supported yet"},
       {with_pat("user_name: x"),
        "8:5: unknown key \"user_name\" in credential \"c\" (did you mean \"username\"?)"},
       {with_pat("username: u"),
