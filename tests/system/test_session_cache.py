@@ -79,8 +79,9 @@ class Restart(CacheTest):
         eventually(lambda: self.simulator.stats()["account"]["live_sessions"] == 0)
         time.sleep(1)  # the proxy's clock too must be beyond the end, which the answer rounds
         self.simulator.configure(session_lifetime=60)
+        logins = self.logins  # one, or two if the first session was renewed before the stop
         proxy.start().wait_ready()
-        self.assertEqual((self.logins, self.simulator.stats()["data"]["refused"]), (2, 0))
+        self.assertEqual((self.logins, self.simulator.stats()["data"]["refused"]), (logins + 1, 0))
 
     def test_a_login_by_command_is_taken_over_by_the_running_proxy(self):
         proxy = self.start_proxy(self.settings())
@@ -171,9 +172,9 @@ class Trouble(CacheTest):
         logins = self.logins
         proxy.start().wait_ready()
         self.check_served(proxy)
-        proxy.wait_for_log(rf"warning the session cache is ignored.* credential=vsa .*{reason}",
+        proxy.wait_for_log(rf"warn +the session cache is ignored.* credential=vsa .*{reason}",
                            since=since)
-        self.assertEqual(sum(" warning " in line for line in proxy.log(since)), 1)
+        self.assertEqual(sum(" warn " in line for line in proxy.log(since)), 1)
         proxy.restart().wait_ready()
         self.check_served(proxy)
         self.assertEqual(self.logins, logins + 1)
@@ -197,9 +198,6 @@ class Trouble(CacheTest):
         with self.subTest("another key"):
             proxy.write_config(self.settings(key="another-text-to-seal-with"))
             self.check_ignored(proxy, "sealed with another key")
-        with self.subTest("another user's"):
-            if os.geteuid() != 0:
-                self.skipTest("only root can give a file away")
 
     def test_a_file_that_can_not_be_written_costs_a_warning(self):
         (self.directory / "no-directory").write_text("")
@@ -213,8 +211,8 @@ class Trouble(CacheTest):
                 self.check_served(proxy)
                 self.simulator.revoke()
                 self.check_served(proxy)
-                self.assertEqual(sum(" warning " in line for line in proxy.log()), 1)
-                proxy.wait_for_log("warning the session is neither kept on disk nor shared")
+                self.assertEqual(sum(" warn " in line for line in proxy.log()), 1)
+                proxy.wait_for_log("warn +the session is neither kept on disk nor shared")
 
     def test_a_short_key_is_a_problem_before_the_start(self):
         proxy = self.make_proxy(self.settings(key="too short"))

@@ -25,9 +25,9 @@ TEST_CASE("a session can be kept in a file") {
 
 TEST_CASE("a cache needs a file and a key by reference") {
   check_bad_files({
-      {with_cache("vsa.session"), "8:5: \"cache\" must be a mapping"},
+      {with_cache("vsa.session"), "8:12: \"cache\" must be a mapping of keys and values"},
       {with_cache("{file: a, key: {file: k}, mode: 1}"),
-       "8:31: unknown key \"mode\" in \"cache\" in credential \"c\""},
+       "8:38: unknown key \"mode\" in \"cache\" in credential \"c\""},
       {with_cache("{key: {file: k}}"),
        "8:5: missing key \"file\" in \"cache\" in credential \"c\": write the name of a file in "
        "state_dir"},
@@ -35,9 +35,9 @@ TEST_CASE("a cache needs a file and a key by reference") {
        "8:5: missing key \"key\" in \"cache\" in credential \"c\": write {file: PATH} or {systemd: "
        "NAME} of a text to seal the file with"},
       {with_cache("{file: ../a, key: {file: k}}"),
-       "8:13: \"file\" must be the path of a file, without \"..\""},
+       "8:19: \"file\" must be the path of a file, without \"..\""},
       {with_cache("{file: a/, key: {file: k}}"),
-       "8:13: \"file\" must be the path of a file, without \"..\""},
+       "8:19: \"file\" must be the path of a file, without \"..\""},
   });
   const std::string problem = first_problem_of(with_cache("{file: a, key: a-text-by-value}"));
   CHECK(problem.find("8:22: \"key\" takes no value here") == 0);

@@ -270,7 +270,7 @@ TEST_CASE("a file that can't be used is warned of once and replaced by the next 
   CHECK(next.sent == 0);
   CHECK(next.bearer() == "Bearer new");
   const std::string log = bench.log_text();
-  CHECK(count_of(log, " warning ") == 1);
+  CHECK(count_of(log, " warn ") == 1);
   CHECK(log.find(cache.path()) != std::string::npos);
 }
 
@@ -285,7 +285,7 @@ TEST_CASE("a cache that can't be written leaves the session working, with one wa
     bench.session().refused(1);
     bench.succeed("two");
     CHECK(bench.bearer() == "Bearer two");
-    CHECK(count_of(bench.log_text(), " warning ") == 1);
+    CHECK(count_of(bench.log_text(), " warn ") == 1);
   }
   SECTION("no file") {
     std::filesystem::create_directories(cache.path() + "/full");
