@@ -32,19 +32,19 @@ class Recipe:
 LEGACY = {"username": "svc-legacy"}
 PAT = {"vsa.pat": TOKEN}
 VSA = {"https://vsa.example.com": "{url}"}
-AT_DEFAULT = [("local", AGENTS, AGENTS)]
+AT_DEFAULT = [("127.0.0.1:0", AGENTS, AGENTS)]
 
 RECIPES = {
     "basic": Recipe({"https://api.example.com": "{url}"}, {"api.pass": PASSWORD},
-                    [("local", "/basic", "/basic")], options={"username": "svc-reports"}),
+                    [("127.0.0.1:0", "/basic", "/basic")], options={"username": "svc-reports"}),
     "header-credential": Recipe({"https://api.example.com": "{url}"}, {},
-                                [("local", "/keyed", "/keyed")],
+                                [("127.0.0.1:0", "/keyed", "/keyed")],
                                 env={"EXAMPLE_API_KEY": "demo-api-key"}),
     "http_login": Recipe({"https://odd.example.org": "{url}"}, {"odd.pass": PASSWORD},
-                         [("local", "/things", "/things")],
+                         [("127.0.0.1:0", "/things", "/things")],
                          options={"username": "svc-reports"}),
     "oauth2": Recipe({"https://api.example.net": "{url}", "https://login.example.net": "{url}"},
-                     {"psa.secret": "demo-client-secret"}, [("local", "/tickets", "/tickets")],
+                     {"psa.secret": "demo-client-secret"}, [("127.0.0.1:0", "/tickets", "/tickets")],
                      options={"client_id": "legacy-bridge"}),
     "private-ca": Recipe({"192.0.2.7:443": "{address}"}, PAT, AT_DEFAULT, options=LEGACY,
                          name="vsa.corp.example"),
@@ -54,14 +54,14 @@ RECIPES = {
         {"https://vsa-emea.example.com": "{url}", "https://vsa-apac.example.com": "{url}",
          "https://status.example.com": "{url}", "svc-emea": USERNAME, "svc-apac": USERNAME},
         {"emea.pat": TOKEN, "apac.pat": TOKEN},
-        [("local", "/emea" + AGENTS, AGENTS), ("local", "/apac" + AGENTS, AGENTS),
-         ("local", BASE + "/echo", BASE + "/echo")], options={"one_session": False}),
+        [("127.0.0.1:0", "/emea" + AGENTS, AGENTS), ("127.0.0.1:0", "/apac" + AGENTS, AGENTS),
+         ("127.0.0.1:0", BASE + "/echo", BASE + "/echo")], options={"one_session": False}),
     "tls-listener": Recipe({**VSA, "127.0.0.1:3443": "127.0.0.1:0"}, PAT,
                            [("plain", AGENTS, AGENTS), ("tls", AGENTS, AGENTS)], options=LEGACY),
-    "unix-socket": Recipe(VSA, PAT, [("local", AGENTS, AGENTS)], options=LEGACY),
+    "unix-socket": Recipe(VSA, PAT, [("unix:proxy.sock", AGENTS, AGENTS)], options=LEGACY),
     "vsa10": Recipe({"https://example.vsax.net": "{url}"},
                     {"vsa10.id": "demo-token-id", "vsa10.secret": "demo-token-secret"},
-                    [("local", "/api/v3/assets?$top=1", "/api/v3/assets?$top=1")]),
+                    [("127.0.0.1:0", "/api/v3/assets?$top=1", "/api/v3/assets?$top=1")]),
     "vsa9-password": Recipe(VSA, {}, AT_DEFAULT, options={"username": "EXAMPLE\\svc-legacy"},
                             systemd={"vsa-password": PASSWORD}),
     "vsa9-token": Recipe(VSA, PAT, AT_DEFAULT, options=LEGACY),
