@@ -1,5 +1,8 @@
 // vsaproxy: a proxy that logs in to Kaseya VSA for tools that can't.
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -31,6 +34,13 @@ void block_signals() {
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
 }
 
+// A core holds every secret; nor may another process of the same user read our memory.
+void forbid_core_dumps() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
 int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> settings) {
   block_signals();
   auto log = ops::Log::open(line.log_of(*settings));
@@ -50,6 +60,7 @@ int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> 
 }  // namespace
 
 int main(int argc, char** argv) {
+  forbid_core_dumps();
   std::signal(SIGPIPE, SIG_IGN);
   const auto [line, exit_code] = cli::parse_command_line(argc, argv);
   if (!line) return exit_code;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <utility>
 
 #include "proxy/base/text.h"
 
@@ -91,6 +92,19 @@ std::optional<NameAndSecret> read_basic_authorization(std::string_view value) {
   const auto colon = text.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
   return NameAndSecret{std::string(text.substr(0, colon)), base::Secret(text.substr(colon + 1))};
+}
+
+base::Secret scrypt(const base::Secret& text, std::string_view salt, std::uint64_t n) {
+  constexpr std::uint64_t r = 8;
+  constexpr std::uint64_t p = 1;
+  constexpr std::uint64_t most_memory = 64 * 1024 * 1024;
+  const std::string_view bytes = text.reveal();
+  std::string key(32, '\0');
+  if (EVP_PBE_scrypt(bytes.data(), bytes.size(), bytes_of(salt), salt.size(), n, r, p, most_memory,
+                     reinterpret_cast<unsigned char*>(key.data()), key.size()) != 1) {
+    std::abort();
+  }
+  return base::Secret::take(std::move(key));
 }
 
 std::string fingerprint(const base::Secret& secret, std::string_view key) {

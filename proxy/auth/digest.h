@@ -2,6 +2,7 @@
 // Hashes and base64 as login formulas need them. Pure, any thread. Where the input is a secret, so
 // is the result: the caller wipes it.
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,6 +32,10 @@ struct NameAndSecret {
 
 // What "Basic ..." says. Nothing if it is something else, or has no colon.
 std::optional<NameAndSecret> read_basic_authorization(std::string_view value);
+
+// 32 bytes (RFC 7914) with r 8, p 1 and this N, a power of two up to 32768: N KiB of memory, and
+// some 20 ms for 8192.
+base::Secret scrypt(const base::Secret& text, std::string_view salt, std::uint64_t n);
 
 // 12 digits that tell two secrets apart without telling either. The key is random and never leaves
 // the process, so that a log gives nothing to test guesses with.

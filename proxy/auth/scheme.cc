@@ -12,6 +12,10 @@ bool ends_with_ignoring_case(std::string_view text, std::string_view suffix) {
          base::equals_ignoring_case(text.substr(text.size() - suffix.size()), suffix);
 }
 
+std::string_view media_type_of(std::string_view content_type) {
+  return base::trim(content_type.substr(0, content_type.find(';')));
+}
+
 // Up to the next slash, which goes too.
 std::string_view take_segment(std::string_view& path) {
   const auto slash = std::min(path.find('/'), path.size());
@@ -47,16 +51,23 @@ bool is_call(const LoginPath& call, std::string_view method, std::string_view pa
   return call.method == (method == "HEAD" ? "GET" : method);
 }
 
+bool is_xml(std::string_view content_type) {
+  const std::string_view type = media_type_of(content_type);
+  return base::equals_ignoring_case(type, "text/xml") ||
+         base::equals_ignoring_case(type, "application/xml") ||
+         ends_with_ignoring_case(type, "+xml");
+}
+
 bool may_hold_lost_session(const SchemeSpec& spec, std::string_view content_type) {
-  const std::string_view type = base::trim(content_type.substr(0, content_type.find(';')));
-  const auto is = [type](std::string_view other) {
-    return base::equals_ignoring_case(type, other);
-  };
   switch (spec.lost_session_media) {
-    case LostSessionMedia::json:  // RFC 6839, 3.1
-      return is("application/json") || is("text/json") || ends_with_ignoring_case(type, "+json");
-    case LostSessionMedia::xml:  // RFC 7303
-      return is("text/xml") || is("application/xml") || ends_with_ignoring_case(type, "+xml");
+    case LostSessionMedia::json: {  // RFC 6839, 3.1
+      const std::string_view type = media_type_of(content_type);
+      return base::equals_ignoring_case(type, "application/json") ||
+             base::equals_ignoring_case(type, "text/json") ||
+             ends_with_ignoring_case(type, "+json");
+    }
+    case LostSessionMedia::xml:
+      return is_xml(content_type);
     case LostSessionMedia::none:
       break;
   }

@@ -131,6 +131,8 @@ struct SchemeSpec {
   // Answers a call of login_paths, or one that the editor found. Null: there are none.
   LocalAnswer (*stub)(const StubRequest& request) = nullptr;
   LostSessionMedia lost_session_media = LostSessionMedia::none;
+  // Statuses under which such a body is looked for, beside all of 2xx.
+  std::span<const int> lost_session_statuses = {};
   // True if the answer says "session gone" in its body. Null: only statuses count.
   bool (*session_lost)(const AnswerLook& answer) = nullptr;
   // Null: the credential goes into fields only.
@@ -140,8 +142,11 @@ struct SchemeSpec {
   base::Result<std::unique_ptr<Scheme>> (*make)(SchemeInput input) = nullptr;
 };
 
+// text/xml, application/xml and +xml (RFC 7303).
+bool is_xml(std::string_view content_type);
+
 // True for content types whose small bodies can hold an expired session: application/json and
-// +json, or text/xml, application/xml and +xml.
+// +json, or those of is_xml().
 bool may_hold_lost_session(const SchemeSpec& spec, std::string_view content_type);
 
 }  // namespace vsaproxy::auth

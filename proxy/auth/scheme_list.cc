@@ -6,6 +6,7 @@
 #include "proxy/auth/schemes/basic.h"
 #include "proxy/auth/schemes/header.h"
 #include "proxy/auth/schemes/http_login.h"
+#include "proxy/auth/schemes/kaseya_soap.h"
 #include "proxy/auth/schemes/kaseya_vsa10.h"
 #include "proxy/auth/schemes/kaseya_vsa9.h"
 #include "proxy/auth/schemes/oauth2.h"
@@ -15,8 +16,8 @@ namespace vsaproxy::auth {
 
 std::span<const SchemeSpec* const> all_schemes() {
   static const std::array schemes = {
-      &kaseya_vsa9_scheme(), &kaseya_vsa10_scheme(), &veeam_vspc_scheme(), &oauth2_scheme(),
-      &http_login_scheme(),  &header_scheme(),       &basic_scheme(),
+      &kaseya_vsa9_scheme(), &kaseya_soap_scheme(), &kaseya_vsa10_scheme(), &veeam_vspc_scheme(),
+      &oauth2_scheme(),      &http_login_scheme(),  &header_scheme(),       &basic_scheme(),
   };
   return schemes;
 }

@@ -1,5 +1,6 @@
 #include "proxy/cli/check.h"
 
+#include <fmt/format.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/auth/session_seal.h"
 #include "proxy/cli/load_settings.h"
 #include "proxy/ops/local_accounts.h"
 #include "proxy/ops/secret_source.h"
@@ -37,6 +39,15 @@ class References {
 
   void check_secret(const base::SecretRef& ref) {
     if (const auto value = ops::read_secret(ref, file_); !value) add(ref, value.error());
+  }
+  void check_cache_key(const base::SecretRef& ref) {
+    const auto value = ops::read_secret(ref, file_);
+    if (!value) return add(ref, value.error());
+    if (value->reveal().size() >= auth::least_seal_text) return;
+    add(ref, {base::ErrorKind::configuration,
+              fmt::format("{} has fewer than {} characters, which is too easy to guess: openssl "
+                          "rand -base64 32 makes a good one",
+                          ops::describe(ref), auth::least_seal_text)});
   }
   // Certificates may be read by everybody.
   void check_public(const base::SecretRef& ref) {
@@ -101,6 +112,7 @@ std::vector<Problem> check_references(const settings::Settings& settings, std::s
   References references(settings.file, text);
   for (const settings::Credential& credential : settings.credentials) {
     for (const auto& [key, ref] : credential.values.secrets()) references.check_secret(ref);
+    if (credential.cache) references.check_cache_key(credential.cache->key);
   }
   for (const settings::Listener& listener : settings.listeners) {
     for (const auto& user : listener.clients.local_users) references.check_user(user);

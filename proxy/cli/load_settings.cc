@@ -1,5 +1,6 @@
 #include "proxy/cli/load_settings.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -82,6 +83,10 @@ void resolve_directories(settings::Settings& settings, std::vector<settings::Pro
                         "XDG_STATE_HOME or HOME"});
   }
   if (settings.runtime_dir.empty()) settings.runtime_dir = default_runtime_dir(settings.state_dir);
+  for (settings::Credential& credential : settings.credentials) {
+    if (!credential.cache || credential.cache->file.starts_with('/')) continue;
+    credential.cache->file = fmt::format("{}/{}", settings.state_dir, credential.cache->file);
+  }
 }
 
 }  // namespace

@@ -191,7 +191,7 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
   };
   tokens::Session session(tools, credential, place.origin.to_string(),
                           std::make_unique<WatchedTransport>(std::move(*transport), outcome.seen));
-  session.start();
+  session.log_in();
   loop.run();
   print_outcome(outcome, loop);
   if (!outcome.update.credential) return failure;

@@ -237,4 +237,16 @@ void cut_accept_encoding(Fields& fields) {
   fields.set("Accept-Encoding", kept.empty() ? "identity" : kept);
 }
 
+void ask_for_editable_answer(Fields& fields) {
+  fields.set("Accept-Encoding", "identity");
+  fields.remove("Range");
+  fields.remove("If-Range");
+}
+
+void drop_body_statements(Fields& fields) {
+  static constexpr NameSet<6> statements(
+      {"Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "ETag", "Accept-Ranges"});
+  fields.remove_if([](const Field& field) { return statements.has(field.name); });
+}
+
 }  // namespace vsaproxy::http

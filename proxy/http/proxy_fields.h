@@ -62,4 +62,11 @@ void rewrite_cookie_paths(Fields& fields, std::string_view strip_prefix);
 // Accept-Encoding stays without.
 void cut_accept_encoding(Fields& fields);
 
+// Asks for an answer that can be edited: without a content coding, and not a part (RFC 9110, 14.2).
+void ask_for_editable_answer(Fields& fields);
+
+// Of a message whose body was edited: takes off what states something about the body's bytes, as
+// Content-MD5, Digest, Content-Digest, Repr-Digest, ETag and Accept-Ranges do.
+void drop_body_statements(Fields& fields);
+
 }  // namespace vsaproxy::http

@@ -16,12 +16,20 @@ namespace vsaproxy::ops {
 
 // All errors are of kind system and name the path and the reason.
 
+// The directory that the path is in.
+std::string parent_of(const std::string& path);
+
 // The directory and those above it, made with mode 0700 where missing.
 base::Result<void> make_private_directory(const std::string& path);
 
 // Empty optional: there is no such file. Also an error: over `limit` bytes, or no regular file.
 base::Result<std::optional<std::string>> read_whole_file(const std::string& path,
                                                          std::size_t limit);
+
+// The same for a file that must be ours and for our eyes only. Also an error: another user's (root
+// reads all), or one that group or others may read or write.
+base::Result<std::optional<std::string>> read_private_file(const std::string& path,
+                                                           std::size_t limit);
 
 // Mode 0600. Whoever reads meanwhile sees the old text or the new one. Writers hold a FileLock.
 base::Result<void> replace_file(const std::string& path, std::string_view text);
@@ -35,6 +43,8 @@ class FileLock {
   // Makes the file (0600) if needed. Error: another holder did not let go within `patience`.
   static base::Result<FileLock> acquire(const std::string& path,
                                         std::chrono::milliseconds patience);
+  // Empty optional: another holder has it.
+  static base::Result<std::optional<FileLock>> try_acquire(const std::string& path);
 
  private:
   explicit FileLock(FileDescriptor file) : file_(std::move(file)) {}

@@ -1,19 +1,17 @@
 #include "proxy/ops/login_ledger.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "proxy/auth/digest.h"
 #include "proxy/ops/durable_file.h"
+#include "proxy/ops/random.h"
 
 namespace vsaproxy::ops {
 namespace {
@@ -29,23 +27,15 @@ constexpr auto kept_at_least = std::chrono::days(7);
 
 std::string random_hex() {
   std::array<unsigned char, 16> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) std::abort();
+  fill_random(std::as_writable_bytes(std::span(bytes)));
   return auth::hex(bytes);
 }
 
 // Slow on purpose: the file must not help to guess a password.
 std::string slow_fingerprint(const base::Secret& secret, std::string_view salt) {
-  constexpr std::uint64_t n = 16384;
-  constexpr std::uint64_t r = 8;
-  constexpr std::uint64_t p = 1;
-  constexpr std::uint64_t most_memory = 64 * 1024 * 1024;
-  std::array<unsigned char, 32> key{};
-  const std::string_view text = secret.reveal();
-  if (EVP_PBE_scrypt(text.data(), text.size(), reinterpret_cast<const unsigned char*>(salt.data()),
-                     salt.size(), n, r, p, most_memory, key.data(), key.size()) != 1) {
-    std::abort();
-  }
-  return auth::hex(key);
+  const base::Secret key = auth::scrypt(secret, salt, 16384);
+  const std::string_view bytes = key.reveal();
+  return auth::hex({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
 }
 
 // An id begins with its time, so that a rejection still counts if the record was cleared meanwhile.

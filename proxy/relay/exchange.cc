@@ -56,15 +56,18 @@ void Exchange::begin() {
   if (!client_.codec().expects_continue()) invited_body_ = true;
   const auth::LoginPath* call = buffers_.plan.login;
   if (call != nullptr && call->call == auth::LoginCall::logout) return answer_login(nullptr);
-  prepare_request();
+  const auth::MessageEditor* editor =
+      session_ && call == nullptr ? config_.editors[buffers_.plan.upstream].get() : nullptr;
+  if (editor != nullptr) return begin_edit(*editor);
+  prepare_request(session_ ? http::Treatment::strip : http::Treatment::pass);
   seek_credential();
 }
 
-void Exchange::prepare_request() {
+void Exchange::prepare_request(http::Treatment authorization) {
   http::RequestHead& head = request();
   http::prepare_request_fields(
       head, {.host = config_.host_fields[buffers_.plan.upstream],
-             .authorization = session_ ? http::Treatment::strip : http::Treatment::pass,
+             .authorization = authorization,
              .cookies = route().pass_cookies ? http::Treatment::pass : http::Treatment::strip});
   const auto* credential = credential_settings();
   if (credential != nullptr && credential->scheme->session_lost != nullptr) {
@@ -182,7 +185,11 @@ void Exchange::send_request() {
   if (asks_first) head.fields.set("Expect", "100-continue");
   // The last edit before the bytes leave.
   if (credential_) credential_->apply(head.fields);
-  connection_->codec().encode_head(head, buffers_.to_upstream);
+  if (buffers_.edit.is_begun()) {
+    encode_edited_head();
+  } else {
+    connection_->codec().encode_head(head, buffers_.to_upstream);
+  }
   sent_at_ = context_.loop().now();
   if (asks_first) {
     enter(State::awaiting_continue);
@@ -195,6 +202,7 @@ void Exchange::send_request() {
 
 void Exchange::send_held_body() {
   enter(State::awaiting_answer);
+  if (buffers_.edit.has_body()) return begin_edited_body();
   if (request_ended_) {
     connection_->codec().encode_end(&client_.codec().trailers(), buffers_.tail_to_upstream);
   }
@@ -274,6 +282,7 @@ bool Exchange::is_sending() const {
 bool Exchange::wants_request_body() const {
   if (request_ended_ || state_ == State::finished) return false;
   if (is_sending()) return connection_->unsent() < high_water;
+  if (state_ == State::gathering_body) return true;
   if (state_ == State::relaying_answer) return true;  // nobody wants it: read and dropped
   return invited_body_ && buffers_.held_body.size() < upstream().replay.max_body;
 }
@@ -285,6 +294,7 @@ void Exchange::on_request_data(std::string_view data) {
   if (limit && bytes_in_ > *limit) {
     return on_request_failed({ErrorKind::body_too_large, "the body is over limits.request_body"});
   }
+  if (state_ == State::gathering_body) return keep_gathered(data);
   if (!is_sending()) {
     if (state_ != State::relaying_answer) buffers_.held_body.append(data);
     return;
@@ -296,6 +306,7 @@ void Exchange::on_request_data(std::string_view data) {
 
 void Exchange::on_request_end() {
   request_ended_ = true;
+  if (state_ == State::gathering_body) return inspect_message();
   // Of unknown length at first, it turned out to be short enough for a replay.
   if (!replayed_ && held_is_complete_ && method_is_replayable()) unreplayable_use_.reset();
   if (!is_sending()) return;
@@ -305,6 +316,7 @@ void Exchange::on_request_end() {
 }
 
 void Exchange::on_upstream_drained() {
+  if (is_sending() && buffers_.edit.body_pieces().has_more()) return send_edited_body();
   if (state_ == State::awaiting_answer) await_answer();
   if (!request_ended_) client_.resume_request();
 }
@@ -347,21 +359,26 @@ void Exchange::on_deadline() {
   switch (state_) {
     case State::awaiting_continue:
       return on_continue();
+    case State::gathering_body:
+      return on_slow_body();
     case State::awaiting_connection:
       return answer_with({ErrorKind::overloaded, "no connection to the upstream became free"});
     case State::awaiting_answer:
-      if (!request_ended_ && connection_->unsent() == 0) {
-        client_.codec().close_after_answer();
-        return answer_with({ErrorKind::request_timeout, "the body did not arrive in time"});
-      }
+      if (!request_ended_ && connection_->unsent() == 0) return on_slow_body();
       return answer_with({ErrorKind::upstream_timeout, "the upstream did not answer in time"});
     case State::holding_answer:
+    case State::editing_answer:
       return answer_with({ErrorKind::upstream_timeout, "the upstream stopped within its answer"});
     case State::relaying_answer:
       return cut_short({ErrorKind::upstream_timeout, "no byte moved in time"});
     default:
       return;
   }
+}
+
+void Exchange::on_slow_body() {
+  client_.codec().close_after_answer();
+  answer_with({ErrorKind::request_timeout, "the body did not arrive in time"});
 }
 
 void Exchange::cut_short(const Error& error) {

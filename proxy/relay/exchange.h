@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/http/proxy_fields.h"
 #include "proxy/relay/context.h"
 #include "proxy/relay/deadline.h"
 #include "proxy/relay/exchange_buffers.h"
@@ -52,12 +53,14 @@ class Exchange final : private AnswerHandler,
  private:
   enum class State {
     beginning,
+    gathering_body,  // it is to be edited: whole
     awaiting_credential,
     awaiting_connection,
     awaiting_continue,       // the head is sent, the body waits for "100 Continue"
     awaiting_answer,         // the request is being sent, or is
     holding_answer,          // its first bytes may say "session gone"
     awaiting_fresh_session,  // they did, or its status: the answer is kept until the login is over
+    editing_answer,          // it is kept until it is whole
     relaying_answer,
     finished,
   };
@@ -75,7 +78,7 @@ class Exchange final : private AnswerHandler,
   http::RequestHead& request();
 
   // Towards the upstream.
-  void prepare_request();
+  void prepare_request(http::Treatment authorization);
   void seek_credential();
   void on_credential(base::Result<tokens::CredentialPtr> outcome) override;
   void use_credential(tokens::CredentialPtr credential);
@@ -95,6 +98,22 @@ class Exchange final : private AnswerHandler,
   bool can_replay() const;
   tokens::Replayable replayable() const;
 
+  // Messages that carry the session (exchange_edit.cc).
+  void begin_edit(const auth::MessageEditor& editor);
+  auth::RequestLook look();
+  void gather_body();
+  void keep_gathered(std::string_view data);
+  void inspect_message();
+  void begin_login_operation();
+  std::string_view token() const;
+  void encode_edited_head();
+  void begin_edited_body();
+  void send_edited_body();
+  bool begin_answer_edit();
+  void give_up_answer_edit(std::string_view data);
+  void begin_edited_answer();
+  void send_edited_answer();
+
   // From the upstream (exchange_answer.cc).
   void on_answer_interim(int status) override;
   void on_answer_head() override;
@@ -109,6 +128,7 @@ class Exchange final : private AnswerHandler,
   void begin_due_replay();
   void drop_refused_answer();
   void forward_kept_answer();
+  std::string_view client_prefix() const;
   void forward_head();
   void forward_data(std::string_view data);
   void forward_end();
@@ -131,6 +151,7 @@ class Exchange final : private AnswerHandler,
   void await_answer();
   std::size_t unsent() const;  // kept for slow receivers, both ways
   void on_deadline();
+  void on_slow_body();
   void cut_short(const base::Error& error);
   void give_back_connection();
   void drop_connection();

@@ -33,6 +33,7 @@ void Exchange::on_answer_head() {
   if (state_ == State::awaiting_continue) upload_is_stopped_ = true;
   note_progress();
   if (is_refused_status(buffers_.answer.status)) return on_session_refused();
+  if (buffers_.edit.is_begun() && begin_answer_edit()) return enter(State::editing_answer);
   const auto* credential = credential_settings();
   if (credential != nullptr && credential->scheme->session_lost != nullptr &&
       buffers_.hold.begin(*credential->scheme, buffers_.answer)) {
@@ -84,6 +85,9 @@ void Exchange::on_answer_data(std::string_view data) {
       stop_holding();
       is_watching_ = false;
       return forward_data(data);
+    case State::editing_answer:
+      if (buffers_.edit.add_to_answer(data)) return;
+      return give_up_answer_edit(data);
     case State::relaying_answer:
       if (is_watching_ && !buffers_.hold.keep(data)) is_watching_ = false;
       return forward_data(data);
@@ -118,6 +122,8 @@ void Exchange::on_answer_end() {
       }
       release_held(Watching::over);
       return forward_end();
+    case State::editing_answer:
+      return begin_edited_answer();
     case State::relaying_answer:
       return forward_end();
     default:
@@ -186,6 +192,11 @@ void Exchange::forward_kept_answer() {
   note_progress();
 }
 
+// What stands before the upstream's paths as the client sees them.
+std::string_view Exchange::client_prefix() const {
+  return buffers_.plan.is_forward ? std::string_view() : route().strip_prefix;
+}
+
 void Exchange::forward_head() {
   enter(State::relaying_answer);
   if (replayed_ && !is_refused_status(buffers_.answer.status)) {
@@ -201,8 +212,8 @@ void Exchange::forward_head() {
                                 {.cookies = treatment(rules.pass_cookies),
                                  .cors = treatment(rules.pass_cors),
                                  .authenticate = treatment(!session_.has_value())});
-  const std::string_view prefix =
-      buffers_.plan.is_forward ? std::string_view() : rules.strip_prefix;
+  if (session_ && buffers_.edit.is_begun()) buffers_.edit.clean_locations(buffers_.answer.fields);
+  const std::string_view prefix = client_prefix();
   http::rewrite_location(buffers_.answer.fields,
                          {.upstream = upstream().origin,
                           .client_scheme = client_.scheme(),
@@ -261,6 +272,7 @@ void Exchange::flush_to_client() {
 }
 
 void Exchange::on_client_drained() {
+  if (buffers_.edit.answer_pieces().has_more()) return send_edited_answer();
   if (state_ != State::relaying_answer || !connection_) return;
   note_progress();
   if (std::exchange(upstream_is_paused_, false)) connection_->set_reading(true);

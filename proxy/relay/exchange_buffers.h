@@ -5,6 +5,7 @@
 #include <string>
 
 #include "proxy/http/message.h"
+#include "proxy/relay/message_edit.h"
 #include "proxy/relay/request_plan.h"
 #include "proxy/relay/response_hold.h"
 
@@ -14,6 +15,7 @@ struct ExchangeBuffers {
   RequestPlan plan;
   // The request's body as far as it must be kept: for a replay, or until it can be sent.
   std::string held_body;
+  MessageEdit edit;
   // Written together: a head (it may hold the credential), a slice of body and a tail.
   std::string to_upstream;
   std::string tail_to_upstream;

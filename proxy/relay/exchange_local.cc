@@ -28,7 +28,8 @@ void Exchange::answer_login(const base::Error* failure) {
   auth::StubRequest asked;
   asked.call = buffers_.plan.login->call;
   asked.method = request().method;
-  asked.path = buffers_.plan.login->path;
+  asked.operation = buffers_.edit.login_operation();
+  asked.path = asked.operation.empty() ? buffers_.plan.login->path : buffers_.plan.target;
   asked.content_type = type != nullptr ? std::string_view(type->value) : "";
   asked.now = now;
   asked.expires = now + std::chrono::duration_cast<base::WallTime::duration>(left);

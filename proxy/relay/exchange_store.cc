@@ -26,6 +26,7 @@ void empty(std::string& text, std::size_t most_kept = kept_capacity) {
 
 void ExchangeBuffers::clear() {
   empty(held_body, kept_body_capacity);
+  edit.clear();
   base::wipe(to_upstream);  // what was never sent may hold the credential
   empty(tail_to_upstream);
   answer.clear();

@@ -140,6 +140,15 @@ Result<void> add_listener(const settings::Settings& settings, const settings::Li
   return {};
 }
 
+std::unique_ptr<const auth::MessageEditor> make_editor(
+    const std::vector<settings::Credential>& credentials, const settings::Upstream& upstream) {
+  if (!upstream.credential) return nullptr;
+  const settings::Credential& credential = credentials[*upstream.credential];
+  return credential.scheme->make_editor != nullptr
+             ? credential.scheme->make_editor(credential.values)
+             : nullptr;
+}
+
 }  // namespace
 
 std::uint64_t tls_stamp(const settings::Settings& settings, const settings::ListenerTls& tls) {
@@ -172,6 +181,7 @@ Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Setting
     const settings::Upstream& upstream = settings->upstreams[i];
     config->forward.push_back(forward_routes(*settings, i));
     config->host_fields.push_back(upstream.origin.authority());
+    config->editors.push_back(make_editor(settings->credentials, upstream));
     config->upstream_ca.emplace_back();
     auto ca = upstream_ca(*settings, upstream);
     if (!ca) {

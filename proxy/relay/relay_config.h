@@ -43,6 +43,8 @@ struct RelayConfig {
   std::vector<std::optional<tokens::SessionId>> sessions;
   std::vector<std::string> upstream_ca;  // PEM, may be empty
   std::vector<std::string> host_fields;  // the Host of every request
+  // Null where the credential goes into fields only.
+  std::vector<std::unique_ptr<const auth::MessageEditor>> editors;
 
   const settings::Credential* credential_of(const settings::Upstream& upstream) const {
     return upstream.credential ? &settings->credentials[*upstream.credential] : nullptr;

@@ -99,19 +99,6 @@ const auth::LoginPath* find_login_call(const settings::Credential& credential,
   return nullptr;
 }
 
-Result<void> plan_login_call(const settings::Route& route, const auth::SchemeSpec& scheme,
-                             const auth::LoginPath& call, RequestPlan& plan) {
-  if (route.login_paths == settings::LoginPaths::pass) {
-    plan.passes_login = true;
-  } else if (route.login_paths == settings::LoginPaths::stub && scheme.stub != nullptr) {
-    plan.login = &call;
-  } else {
-    return fail(ErrorKind::route_denied,
-                "the proxy logs in by itself: the API's login and logout calls are not forwarded");
-  }
-  return {};
-}
-
 Result<void> check_route(const RelayConfig& config, const http::RequestHead& head,
                          RequestPlan& plan) {
   const auto& settings = *config.settings;
@@ -158,6 +145,19 @@ void plan_page(const RelayConfig& config, std::size_t listener, const http::Requ
 }  // namespace
 
 bool is_for_a_proxy(std::string_view target) { return !target.starts_with('/') && target != "*"; }
+
+Result<void> plan_login_call(const settings::Route& route, const auth::SchemeSpec& scheme,
+                             const auth::LoginPath& call, RequestPlan& plan) {
+  if (route.login_paths == settings::LoginPaths::pass) {
+    plan.passes_login = true;
+  } else if (route.login_paths == settings::LoginPaths::stub && scheme.stub != nullptr) {
+    plan.login = &call;
+  } else {
+    return fail(ErrorKind::route_denied,
+                "the proxy logs in by itself: the API's login and logout calls are not forwarded");
+  }
+  return {};
+}
 
 Result<void> plan_request(const RelayConfig& config, std::size_t listener,
                           const http::RequestHead& head, RequestPlan& plan) {

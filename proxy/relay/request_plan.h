@@ -38,4 +38,8 @@ base::Result<void> plan_request(const RelayConfig& config, std::size_t listener,
 // The target of a request that was meant for a proxy: not a path, and not "*".
 bool is_for_a_proxy(std::string_view target);
 
+// What becomes of a login or logout call under the route's login_paths. Error: route_denied.
+base::Result<void> plan_login_call(const settings::Route& route, const auth::SchemeSpec& scheme,
+                                   const auth::LoginPath& call, RequestPlan& plan);
+
 }  // namespace vsaproxy::relay

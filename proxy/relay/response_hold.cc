@@ -1,11 +1,23 @@
 #include "proxy/relay/response_hold.h"
 
+#include <algorithm>
+
 #include "proxy/base/text.h"
 #include "proxy/relay/content_coding.h"
 
 namespace vsaproxy::relay {
+namespace {
+
+bool is_worth_a_look(const auth::SchemeSpec& spec, int status) {
+  if (status >= 200 && status <= 299) return true;
+  const auto& more = spec.lost_session_statuses;
+  return std::find(more.begin(), more.end(), status) != more.end();
+}
+
+}  // namespace
+
 bool ResponseHold::begin(const auth::SchemeSpec& spec, const http::ResponseHead& head) {
-  if (head.status < 200 || head.status > 299 || head.body.kind == http::Framing::none) return false;
+  if (!is_worth_a_look(spec, head.status) || head.body.kind == http::Framing::none) return false;
   if (head.body.kind == http::Framing::length && head.body.length > max_bytes) return false;
   status_ = head.status;
   type_ = coding_ = {};

@@ -49,12 +49,12 @@ inline constexpr Key api_key_keys[] = {{"name"}, {"hash"}};
 inline constexpr Key certificate_keys[] = {{"name"}, {"san_dns"}};
 
 inline constexpr Key credential_keys[] = {
-    {"type"},       {"renew_before"},         {"max_age"}, {"one_session"},
-    {"relogin_on"}, {"login_timeout"},        {"backoff"}, {"login_budget"},
-    {"check"},      {"cache", Support::later}};
+    {"type"},          {"renew_before"}, {"max_age"},      {"one_session"}, {"relogin_on"},
+    {"login_timeout"}, {"backoff"},      {"login_budget"}, {"check"},       {"cache"}};
 inline constexpr Key backoff_keys[] = {{"min_backoff"}, {"max_backoff"}};
 inline constexpr Key login_budget_keys[] = {{"rejected"}, {"per"}};
 inline constexpr Key check_keys[] = {{"method"}, {"path"}};
+inline constexpr Key cache_keys[] = {{"file"}, {"key"}};
 
 inline constexpr Key upstream_keys[] = {{"url"},
                                         {"auth"},
@@ -100,9 +100,6 @@ inline constexpr Key admin_keys[] = {{"address"}, {"control", Support::later, "c
 inline constexpr Key log_keys[] = {{"level"}, {"format"}, {"output"}, {"access"}};
 inline constexpr Key output_keys[] = {{"file"}};
 inline constexpr Key access_keys[] = {{"query"}};
-
-// Credential types that are known by name only.
-inline constexpr std::string_view later_types[] = {"kaseya-soap"};
 
 // True if a key of that name may hold a secret: a known one, one that is spelt nearly so, or any
 // that sounds like it. Never for other keys of the tables.

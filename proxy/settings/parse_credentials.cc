@@ -20,17 +20,6 @@ std::vector<std::string_view> type_names() {
   return names;
 }
 
-void report_type(const YamlNode& node, Problems& problems) {
-  const bool is_later =
-      node.is_scalar() &&
-      std::find(std::begin(later_types), std::end(later_types), node.text) != std::end(later_types);
-  if (is_later) {
-    problems.add(node.spot, fmt::format("type {} is not supported yet", quote(node.text)));
-  } else {
-    report_choice(node, type_names(), false, problems);
-  }
-}
-
 // What is wrong over several keys is only asked when each is right by itself: a secret written by
 // value is not missing.
 void read_fields(const Mapping& mapping, std::size_t problems_before, Credential& credential) {
@@ -168,6 +157,7 @@ void parse_common_keys(const Mapping& mapping, Credential& credential) {
   parse_backoff(mapping, credential);
   parse_budget(mapping, credential.login_budget);
   parse_check(mapping, credential);
+  parse_cache(mapping, credential);
 }
 
 const YamlNode* type_node(const YamlNode& node) {
@@ -203,7 +193,7 @@ Parsed parse_credential(const YamlNode& node, const std::string& name, Problems&
   }
   parsed.credential.scheme = type->is_scalar() ? auth::find_scheme(type->text) : nullptr;
   if (!parsed.credential.scheme) {
-    report_type(*type, problems);
+    report_choice(*type, type_names(), false, problems);
     return parsed;
   }
   std::vector<Key> keys(std::begin(credential_keys), std::end(credential_keys));

@@ -36,6 +36,7 @@ void read_file(const YamlNode& root, Settings& settings, Problems& problems) {
   parse_listeners(file, settings);
   const CredentialNames names = parse_credentials(file, settings);
   parse_upstreams(file, names, settings);
+  check_caches(settings, problems);
   parse_routes(file, settings);
 }
 

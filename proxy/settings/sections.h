@@ -43,6 +43,11 @@ void parse_fields(const Mapping& mapping, std::span<const base::Field> fields,
 // Those that stand in the credential's mapping itself: "request" for "request.method".
 std::vector<std::string_view> keys_of(std::span<const base::Field> fields);
 
+// The key cache of a credential, whose logs_in is set: parse_cache.cc.
+void parse_cache(const Mapping& mapping, Credential& credential);
+// That each session has a file of its own, once all upstreams are known.
+void check_caches(const Settings& settings, Problems& problems);
+
 // upstreams: parse_upstreams.cc.
 void parse_upstreams(const Mapping& file, const CredentialNames& names, Settings& settings);
 

@@ -27,6 +27,16 @@ struct SessionCheck {
   friend bool operator==(const SessionCheck&, const SessionCheck&) = default;
 };
 
+// Where a session outlives the process.
+struct SessionCache {
+  std::string file;     // as written: relative ones stand in the state directory
+  base::SecretRef key;  // the text that the file is sealed with
+  base::Place place;
+  friend bool operator==(const SessionCache& a, const SessionCache& b) {
+    return a.file == b.file && a.key == b.key;
+  }
+};
+
 struct Credential {
   std::string name;
   const auth::SchemeSpec* scheme = nullptr;
@@ -44,6 +54,7 @@ struct Credential {
   Duration max_backoff = minutes(5);
   auth::BudgetSettings login_budget;
   SessionCheck check;
+  std::optional<SessionCache> cache;
 
   // Same account, secrets and rules: a session made under one serves the other.
   friend bool operator==(const Credential&, const Credential&) = default;

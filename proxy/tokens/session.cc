@@ -64,6 +64,8 @@ Session::Session(SessionTools tools, const settings::Credential& settings, std::
       origin_(std::move(origin)),
       transport_(std::move(transport)),
       check_transport_(std::move(check_transport)),
+      cache_(settings_.cache ? std::make_unique<SessionCache>(tools_, settings_, origin_)
+                             : nullptr),
       backoff_(settings.min_backoff, settings.max_backoff),
       hold_timer_(tools_.loop.make_timer([this] { run_login(); })),
       renewal_timer_(tools_.loop.make_timer([this] { on_renewal_due(); })),
@@ -132,6 +134,7 @@ void Session::on_successor(const SessionUpdate& update) {
     auth::Credential own = *credential;
     own.generation = ++generation_;
     state_.credential = std::make_shared<const auth::Credential>(std::move(own));
+    former_ = state_.credential;
     state_.block.reset();
     state_.acquitted = update.acquitted;
     is_following_ = false;
@@ -184,6 +187,7 @@ void Session::begin_login(Urgency urgency) {
   const Time now = tools_.loop.now();
   if (phase_ != Phase::idle) return;
   if (successor_ != nullptr) return follow_successor();
+  if (adopt_news()) return;
   if (state_.block && now < state_.block->until) {
     // Who asks does not know yet, or has a clock that is ahead: it is done as soon as it may be.
     retry_timer_->start(std::chrono::ceil<Duration>(state_.block->until - now));
@@ -221,10 +225,15 @@ void Session::hold_reached(std::uint64_t hold) {
 void Session::run_login() {
   hold_timer_->stop();
   phase_ = Phase::logging_in;
+  if (cache_) return log_in_under_lock();
+  start_scheme();
+}
+
+void Session::start_scheme() {
   auto made = make_scheme();
   if (!made) return fail(std::move(made.error()));
   scheme_ = std::move(*made);
-  take_step(scheme_->start(tools_.loop.now(), state_.credential.get()));
+  take_step(scheme_->start(tools_.loop.now(), former_.get()));
 }
 
 Result<std::unique_ptr<auth::Scheme>> Session::make_scheme() {
@@ -282,36 +291,45 @@ void Session::succeed(auth::Credential credential) {
                        {{"credential", settings_.name}, {"detail", kept.error().detail}});
     }
   }
-  if (settings_.logs_in && !credential.expires) credential.expires = now + settings_.max_age;
+  if (settings_.logs_in) {
+    if (!credential.expires) credential.expires = now + settings_.max_age;
+    count("ok");
+  }
+  // On disk before it is in use: a refresh token must not be lost once its forerunner is spent.
+  if (cache_) cache_->store(credential, now);
+  install(std::move(credential), now, "login succeeded");
+  end_login();
+}
+
+void Session::install(auth::Credential credential, Time issued, std::string_view message) {
   credential.generation = ++generation_;
   const base::Secret* shown = !credential.token.empty()   ? &credential.token
                               : credential.fields.empty() ? nullptr
                                                           : &credential.fields.front().value;
   if (shown != nullptr) credential.fingerprint = tools_.fingerprint(shown->reveal());
-  const auto lifetime = credential.expires
-                            ? std::chrono::duration_cast<Duration>(*credential.expires - now)
-                            : Duration::zero();
   state_.credential = std::make_shared<const auth::Credential>(std::move(credential));
+  former_ = state_.credential;
   state_.block.reset();
   state_.acquitted = false;
+  retry_timer_->stop();
   was_used_ = false;
+  renewal_is_due_ = false;
   was_ready_ = true;
   backoff_.reset();
-  if (settings_.logs_in) {
-    count("ok");
-    const std::string expires_in = in_seconds(lifetime);
-    tools_.log.write(LogLevel::info, "login succeeded",
-                     {{"credential", settings_.name},
-                      {"origin", origin_},
-                      {"session", state_.credential->fingerprint},
-                      {"expires_in", expires_in}});
-    const auto wall = tools_.wall_now() + lifetime;
-    tools_.metrics.gauge("vsaproxy_token_expiry_timestamp_seconds", {settings_.name})
-        .set(static_cast<double>(
-            std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count()));
-    schedule_renewal(now);
-  }
-  end_login();
+  if (!settings_.logs_in) return;
+  const auto left =
+      std::chrono::duration_cast<Duration>(*state_.credential->expires - tools_.loop.now());
+  const std::string expires_in = in_seconds(left);
+  tools_.log.write(LogLevel::info, message,
+                   {{"credential", settings_.name},
+                    {"origin", origin_},
+                    {"session", state_.credential->fingerprint},
+                    {"expires_in", expires_in}});
+  const auto wall = tools_.wall_now() + left;
+  tools_.metrics.gauge("vsaproxy_token_expiry_timestamp_seconds", {settings_.name})
+      .set(static_cast<double>(
+          std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count()));
+  schedule_renewal(issued);
 }
 
 void Session::settle_record(const Error& error) {
@@ -355,6 +373,8 @@ void Session::end_login() {
   login_secret_ = base::Secret();
   attempt_.clear();
   phase_ = Phase::idle;
+  wants_own_login_ = false;
+  if (cache_) cache_->unlock();
   state_.hold = 0;
   if (settings_.logs_in) {
     seen_record_stamp_ = tools_.ledger.stamp(account());
@@ -368,7 +388,8 @@ void Session::schedule_renewal(Time issued) {
   if (is_retired_) return;
   const Time due =
       auth::renewal_time(issued, *state_.credential->expires, settings_.renew_before, jitter());
-  renewal_timer_->start(std::chrono::duration_cast<Duration>(due - issued));
+  const auto wait = std::chrono::duration_cast<Duration>(due - tools_.loop.now());
+  renewal_timer_->start(std::max(wait, Duration::zero()));
 }
 
 void Session::on_renewal_due() {
@@ -424,6 +445,7 @@ void Session::poll() {
   // A good session keeps its secret until the next login.
   const bool is_static = !settings_.logs_in;
   if (successor_ != nullptr) return;
+  if (phase_ == Phase::idle && adopt_news()) return;
   if (phase_ != Phase::idle || (!state_.block && !is_static)) return;
   // Other sessions of the account write the record too, with each login.
   const bool has_new_record = is_stopped() && tools_.ledger.stamp(account()) != seen_record_stamp_;

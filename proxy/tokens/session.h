@@ -2,47 +2,26 @@
 // The life of one session: when it logs in, renews, checks, backs off and stops. Owned by the token
 // manager; its thread only. Everything it touches outside is handed in.
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/auth/login_policy.h"
 #include "proxy/auth/scheme.h"
 #include "proxy/base/result.h"
 #include "proxy/net/event_loop.h"
-#include "proxy/ops/log.h"
-#include "proxy/ops/login_ledger.h"
-#include "proxy/ops/metrics.h"
 #include "proxy/settings/settings.h"
 #include "proxy/tokens/login_transport.h"
+#include "proxy/tokens/session_cache.h"
+#include "proxy/tokens/session_tools.h"
 #include "proxy/tokens/session_update.h"
 
 namespace vsaproxy::tokens {
 
-struct SessionTools {
-  net::EventLoop& loop;
-  ops::LoginLedger& ledger;
-  ops::Log& log;
-  ops::MetricSet& metrics;
-  std::function<base::WallTime()> wall_now;
-  std::function<std::uint32_t()> random;
-  std::function<base::Result<base::Secret>(const base::SecretRef&)> read_secret;
-  std::function<std::uint64_t(const base::SecretRef&)> secret_stamp;
-  // Turns a token into a text that names it without telling it.
-  std::function<std::string(std::string_view)> fingerprint;
-  // Tells every worker; returns how many there are, each of which acknowledges a hold.
-  std::function<int(const SessionUpdate&)> publish;
-};
-
 // By status or by body, as the credential says.
 bool is_session_refusal(const settings::Credential& credential, const LoginAnswer& answer);
-
-// The real ones: system clock, OpenSSL's random numbers, secrets from where they are. `publish` is
-// left to the caller. Fingerprints are keyed for this process.
-SessionTools make_session_tools(net::EventLoop& loop, ops::LoginLedger& ledger, ops::Log& log,
-                                ops::MetricSet& metrics, const std::string& settings_file);
 
 class Session {
  public:
@@ -61,8 +40,10 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // The first login.
+  // The first login, unless the cache has a session that is still good.
   void start();
+  // A login even if the cache has one. For commands, in place of start().
+  void log_in();
   // A former configuration's: serves who still waits for it, but renews no more. And back. Where
   // `successor`, of the same account at the same server, is given, its credential takes the place
   // of further logins: each would end the successor's session on a server of one session for each
@@ -84,7 +65,7 @@ class Session {
   // The state as of now, for a worker that starts later.
   SessionUpdate snapshot() const { return state_; }
 
-  // A login has succeeded since the start.
+  // There has been a session since the start.
   bool is_ready() const { return was_ready_; }
   // Why there is no session; empty if there is one or nothing has failed yet.
   const std::optional<LoginBlock>& block() const { return state_.block; }
@@ -98,11 +79,16 @@ class Session {
   bool has_usable_credential() const;
   void begin_login(Urgency urgency);
   void run_login();
+  void log_in_under_lock();
+  // True if another process has left a usable session, which is then in use here.
+  bool adopt_news();
+  void start_scheme();
   base::Result<std::unique_ptr<auth::Scheme>> make_scheme();
   void take_step(base::Result<auth::Step> step);
   void send(const auth::LoginRequest& request);
   void on_answer(base::Result<LoginAnswer> answer);
   void succeed(auth::Credential credential);
+  void install(auth::Credential credential, base::Time issued, std::string_view message);
   void fail(base::Error error);
   void settle_record(const base::Error& error);
   void end_login();
@@ -122,6 +108,8 @@ class Session {
   const std::string origin_;
   std::unique_ptr<LoginTransport> transport_;
   std::unique_ptr<LoginTransport> check_transport_;
+  std::unique_ptr<SessionCache> cache_;  // null: none
+  CredentialPtr former_;                 // what the last login yielded, here or in another process
   auth::Backoff backoff_;
   SessionUpdate state_;
   Phase phase_ = Phase::idle;
@@ -132,6 +120,7 @@ class Session {
   bool renewal_is_due_ = false;
   bool was_ready_ = false;
   bool is_retired_ = false;
+  bool wants_own_login_ = false;
   Session* successor_ = nullptr;
   std::uint64_t followed_generation_ = 0;          // of the successor's credential in use here
   bool is_following_ = false;                      // waits for a newer one

@@ -1,29 +1,28 @@
+#include "proxy/tokens/session_tools.h"
+
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 
 #include <array>
-#include <cstdlib>
+#include <span>
 #include <utility>
 
+#include "proxy/ops/random.h"
 #include "proxy/ops/secret_source.h"
-#include "proxy/tokens/session.h"
 
 namespace vsaproxy::tokens {
 namespace {
 
 std::uint32_t random_number() {
   std::uint32_t number = 0;
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(&number), sizeof number) != 1) std::abort();
+  ops::fill_random(std::as_writable_bytes(std::span(&number, 1)));
   return number;
 }
 
 base::Secret random_key() {
   std::string key(32, '\0');
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), static_cast<int>(key.size())) != 1) {
-    std::abort();
-  }
+  ops::fill_random(std::as_writable_bytes(std::span(key)));
   return base::Secret::take(std::move(key));
 }
 

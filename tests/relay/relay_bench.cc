@@ -42,10 +42,13 @@ std::string session_file(std::string_view upstream, std::string_view rest) {
   return file_with(upstream, "{type: kaseya-vsa9, username: demo, token: {file: demo.pat}}", rest);
 }
 
-RelayConfigPtr make_config(std::string_view text) {
+RelayConfigPtr make_config(std::string_view text, const auth::SchemeSpec* scheme) {
   auto parsed = settings::parse_settings(text, "test.yaml");
   INFO(settings::describe_problems(parsed.problems, text, "test.yaml"));
   REQUIRE(parsed.problems.empty());
+  for (auto& credential : parsed.settings.credentials) {
+    if (scheme != nullptr) credential.scheme = scheme;
+  }
   std::vector<std::optional<SessionId>> sessions;
   std::size_t last = 0;
   for (const auto& upstream : parsed.settings.upstreams) {
@@ -143,6 +146,7 @@ void RelayBench::publish() {
 void RelayBench::log_in(std::string_view token, base::Duration lifetime) {
   auth::Credential credential;
   credential.fields.push_back({"Authorization", base::Secret(fmt::format("Bearer {}", token))});
+  credential.token = base::Secret(token);
   credential.expires = loop_.now() + lifetime;
   credential.generation = ++generation_;
   credential.fingerprint = fmt::format("print{}", generation_);

@@ -10,20 +10,7 @@ namespace {
 
 using Fields = std::map<std::string, std::string, std::less<>>;
 
-constexpr std::size_t token_digits = 26;
 constexpr std::size_t max_issued = 1000;
-
-// The credentials of an Authorization field of that scheme (RFC 9110, 11.4); empty: another one.
-std::optional<std::string_view> credentials_of(const std::string* field, std::string_view scheme) {
-  if (field == nullptr || field->size() <= scheme.size()) return std::nullopt;
-  const std::string_view text = *field;
-  if (!std::equal(scheme.begin(), scheme.end(), text.begin(),
-                  [](char a, char b) { return a == b || a + ('a' - 'A') == b; }) ||
-      text[scheme.size()] != ' ') {
-    return std::nullopt;
-  }
-  return text.substr(scheme.size() + 1);
-}
 
 // UTF-8 into the encoding that the server expects; characters it has not become "?".
 std::string encoded(std::string_view text, std::string_view encoding) {
@@ -92,6 +79,26 @@ bool is_right_password(const Options& options, const Fields& fields) {
 
 }  // namespace
 
+std::optional<std::string_view> credentials_of(const std::string* field, std::string_view scheme) {
+  if (field == nullptr || field->size() <= scheme.size()) return std::nullopt;
+  const std::string_view text = *field;
+  if (!std::equal(scheme.begin(), scheme.end(), text.begin(),
+                  [](char a, char b) { return a == b || a + ('a' - 'A') == b; }) ||
+      text[scheme.size()] != ' ') {
+    return std::nullopt;
+  }
+  return text.substr(scheme.size() + 1);
+}
+
+std::string make_decimal_token() { return random_digits(26); }
+
+std::string make_base64_token() {
+  std::string token = base64_encode(random_bytes(24));
+  token[5] = '+';
+  token[11] = '/';
+  return token;
+}
+
 LoginResult check_login(const Options& options, const std::string* authorization) {
   if (authorization == nullptr) return LoginResult::no_authorization;
   const auto credentials = credentials_of(authorization, "Basic");
@@ -138,13 +145,22 @@ Account::Login Account::admit(LoginResult checked, Time now) {
     return login;
   }
   consecutive_rejected_ = 0;
+  login.token = open_session(now);
+  return login;
+}
+
+std::string Account::open_session(Time now) {
   if (options_.one_session) sessions_.clear();
   std::erase_if(sessions_, [now](const auto& session) { return session.second <= now; });
-  login.token = random_digits(token_digits);
+  std::string token = make_token_();
+  note_issued(token);
+  sessions_.emplace(token, end_of_session(now));
+  return token;
+}
+
+void Account::note_issued(std::string secret) {
   if (issued_.size() == max_issued) issued_.pop_front();
-  issued_.push_back(login.token);
-  sessions_.emplace(login.token, end_of_session(now));
-  return login;
+  issued_.push_back(std::move(secret));
 }
 
 bool Account::is_live(const std::string* authorization, Time now) const {

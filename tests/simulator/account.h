@@ -35,6 +35,14 @@ struct CoveredLogin {
 // The name is hashed as for pass2 and pass1 above. The option soap_hash leaves one algorithm only.
 LoginResult check_covered_password(const Options& options, const CoveredLogin& login);
 
+// The credentials of an Authorization field of that scheme, in any case (RFC 9110, 11.4); empty:
+// there are none.
+std::optional<std::string_view> credentials_of(const std::string* field, std::string_view scheme);
+
+// 26 digits, as VSA 9 has them, and 32 characters of base64, + and / among them.
+std::string make_decimal_token();
+std::string make_base64_token();
+
 class Account {
  public:
   struct Login {
@@ -43,12 +51,17 @@ class Account {
   };
 
   // `options` is read at every call, so changes take effect at once.
-  explicit Account(const Options& options) : options_(options) {}
+  explicit Account(const Options& options, std::string (*make_token)() = make_decimal_token)
+      : options_(options), make_token_(make_token) {}
 
   Login log_in(const std::string* authorization, Time now);
   // What becomes of a login that a system has checked itself: it counts towards the lock, or gets a
   // session, unless the account is locked.
   Login admit(LoginResult checked, Time now);
+  // A session that no login of the account was needed for.
+  std::string open_session(Time now);
+  // A secret of the server that is no session token, for tests that search for leaks.
+  void note_issued(std::string secret);
   // The value of an Authorization field: exactly "Bearer TOKEN" with a session that lives.
   bool is_live(const std::string* authorization, Time now) const;
   bool is_live_token(std::string_view token, Time now) const;
@@ -72,6 +85,7 @@ class Account {
   Time end_of_session(Time now) const;
 
   const Options& options_;
+  std::string (*make_token_)();
   std::unordered_map<std::string, Time> sessions_;  // token -> end
   std::deque<std::string> issued_;
   long consecutive_rejected_ = 0;

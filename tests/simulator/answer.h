@@ -78,6 +78,8 @@ bool has_body(const Answer& answer, const RequestHead& request);
 
 // {"Result":…,"ResponseCode":…,"Status":…,"Error":…} as VSA sends it. `result` is JSON; empty: the
 // member is left out.
+std::string quoted(std::string_view text);   // as JSON
+std::string utc_text(std::int64_t seconds);  // of a time since 1970, as RFC 3339
 Answer json_answer(int status, std::string body);
 std::string envelope(std::string_view result, int code = 0, std::string_view status = "OK",
                      std::string_view error = "None");

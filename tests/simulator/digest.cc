@@ -67,11 +67,25 @@ std::optional<std::string> base64_decode(std::string_view text) {
   return bytes;
 }
 
-std::string random_digits(std::size_t count) {
+std::string base64_encode(std::string_view bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()),
+                                   static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  return text;
+}
+
+std::string random_bytes(std::size_t count) {
   std::string bytes(count, '\0');
   if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) != 1) {
     std::abort();
   }
+  return bytes;
+}
+
+std::string random_digits(std::size_t count) {
+  std::string bytes = random_bytes(count);
   for (char& byte : bytes) byte = static_cast<char>('0' + static_cast<unsigned char>(byte) % 10);
   if (!bytes.empty() && bytes[0] == '0') bytes[0] = '1';
   return bytes;

@@ -33,6 +33,11 @@ std::string sha1_hex(std::string_view bytes);
 // RFC 4648, 4, with padding; empty if it is anything else.
 std::optional<std::string> base64_decode(std::string_view text);
 
+std::string base64_encode(std::string_view bytes);
+
+// From the system's random numbers.
+std::string random_bytes(std::size_t count);
+
 // Decimal digits from the system's random numbers; the first is not 0.
 std::string random_digits(std::size_t count);
 

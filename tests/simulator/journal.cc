@@ -34,6 +34,7 @@ void write_entry(Writer& writer, const LogEntry& entry, std::uint64_t number) {
   writer.Uint64(entry.request_number);
   writer.Key("complete");
   writer.Bool(entry.is_complete);
+  write_text(writer, "request_id", entry.request_id);
   writer.EndObject();
 }
 
@@ -68,6 +69,32 @@ std::string RequestLog::to_json() const {
   writer.Key("requests");
   writer.StartArray();
   for (std::size_t i = 0; i < entries_.size(); ++i) write_entry(writer, entries_[i], first_ + i);
+  writer.EndArray();
+  writer.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+void LoginLog::add(LoginEntry entry) {
+  if (entries_.size() == max_entries) entries_.pop_front();
+  entries_.push_back(std::move(entry));
+}
+
+std::string LoginLog::to_json() const {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.StartObject();
+  writer.Key("logins");
+  writer.StartArray();
+  for (const LoginEntry& entry : entries_) {
+    writer.StartObject();
+    write_text(writer, "method", entry.method);
+    write_text(writer, "target", entry.target);
+    write_text(writer, "content_type", entry.content_type);
+    write_text(writer, "body", entry.body);
+    writer.Key("status");
+    writer.Int(entry.status);
+    writer.EndObject();
+  }
   writer.EndArray();
   writer.EndObject();
   return {buffer.GetString(), buffer.GetSize()};

@@ -50,6 +50,7 @@ struct LogEntry {
   std::uint64_t connection_id = 0;
   std::uint64_t request_number = 0;  // on its connection
   bool is_complete = false;          // the answer was wholly handed to the network
+  std::string request_id = {};       // X-Request-id, with which VSPC tells repeated writes
 };
 
 // The last 1000 data requests, numbered from 1.
@@ -65,6 +66,26 @@ class RequestLog {
  private:
   std::deque<LogEntry> entries_;
   std::uint64_t first_ = 1;
+};
+
+struct LoginEntry {
+  std::string method;
+  std::string target;
+  std::string content_type;
+  std::string body;  // with its secrets
+  int status = 0;
+};
+
+// The last 1000 login calls.
+class LoginLog {
+ public:
+  void add(LoginEntry entry);
+  void clear() { entries_.clear(); }
+  // {"logins":[…]}, oldest first.
+  std::string to_json() const;
+
+ private:
+  std::deque<LoginEntry> entries_;
 };
 
 }  // namespace vsaproxy::simulator

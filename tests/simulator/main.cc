@@ -19,16 +19,26 @@ namespace {
 constexpr std::string_view description =
     "Plays a Kaseya VSA 9 server: a REST API that wants a login (user demo, access token\n"
     "00000000-0000-0000-0000-000000000000, password demo-password) and then a session token,\n"
-    "and a SOAP API that wants the password and then its SessionID.\n"
+    "and a SOAP API that wants the password and then its SessionID. Other systems are there at\n"
+    "the same time, each under paths of its own.\n"
     "Prints \"listening on ADDRESS:PORT\" when it is ready and ends on SIGTERM or SIGINT.\n"
     "Never give it a real account's secrets: it is for trying and testing.";
 
-constexpr std::string_view other_pages =
+constexpr std::string_view soap_help =
     "SOAP and pages, any case:\n"
     "  /vsaWS/KaseyaWS.asmx           POST a call; GET ?WSDL; GET /Primitive...?XmlRequest=\n"
     "  /vsaWS/vsaServiceDeskWS.asmx   likewise\n"
     "  /vsapres/web20/core/login.aspx ?apiLogonGuid=SESSION: leads on with it; "
-    "/SystemTab/....aspx\n";
+    "/SystemTab/....aspx\n\n";
+
+constexpr std::string_view systems_help =
+    "Other systems, with the pages above from /sink on:\n"
+    "  Veeam Service Provider Console: POST /api/v3/token, pages under /api/v3 (/organizations,\n"
+    "    /users/me, POST /organizations/companies), the login calls of its older versions\n"
+    "  VSA 10: /api/v3/assets, token_id and token_secret as Basic in every request\n"
+    "  OAuth 2: POST /oauth2/token, pages under /tickets\n"
+    "  an odd API: POST /session with user and pass, pages under /things\n"
+    "  /basic with user and password as Basic, /keyed with the API key in X-Api-Key\n\n";
 
 constexpr std::string_view control_help =
     "Control, from loopback only and without a login:\n"
@@ -36,8 +46,10 @@ constexpr std::string_view control_help =
     "  POST /_sim/config    change some, {\"session_lifetime\": 5, \"expired\": \"body-401\"}\n"
     "  GET  /_sim/stats     logins by outcome, data requests, connections\n"
     "  GET  /_sim/requests  the last 1000 data requests\n"
-    "  GET  /_sim/tokens    the last 1000 session tokens, for tests that search for leaks\n"
-    "  POST /_sim/revoke    end all sessions\n"
+    "  GET  /_sim/logins    the last 1000 login calls, with their bodies\n"
+    "  GET  /_sim/tokens    the last 1000 session tokens of each system, for tests that search for "
+    "leaks\n"
+    "  POST /_sim/revoke    end all sessions; ?all: refresh tokens, too\n"
     "  POST /_sim/unlock    forget rejected logins and the lock\n"
     "  POST /_sim/reset     options, sessions, lock and counters as at the start\n";
 
@@ -48,7 +60,8 @@ std::string footer() {
       "  /system/users/session  DELETE: log out\n"
       "  /echo                success, without a session\n";
   for (const Page& page : page_table()) text += fmt::format("  {:20} {}\n", page.path, page.help);
-  return text + "\n" + std::string(other_pages) + "\n" + std::string(control_help);
+  return text + "\n" + std::string(soap_help) + std::string(systems_help) +
+         std::string(control_help);
 }
 
 std::string flag_of(const OptionEntry& entry) {

@@ -19,7 +19,26 @@ struct Options {
   std::string encoding = "utf-8";
   std::string base = "/api/v1.0";
 
+  std::string totp;
+  std::string public_key =
+      "<RSAKeyValue><Modulus>vbRr7cFmlRyi6Tbj6ySK7IOvucqxvMPbPwG9qGfxGlP80WYRTwdEb/wr6LlXtZ16QTuAnJ"
+      "hkKJ2n+pMJ2G1J1OOAwPsOhPcLtyWtEe4kJ2SD3Xi4oHF65YtG29OK/FKGX3+WUPEWtqsEsFM0n42bhzGQS2eZgHkOSA"
+      "NovQesuQ82ksEVbRpOf4979hyTFaae6ppC34bBHybQEKD1SXNkny1fEqnO8kir6/2duUjrdlhGdHQkJ46B2Y9Wpo8EWi"
+      "yM5ICyiOvtbTcCNpyFme2vA7W9ZvpnAJZYsQDOB4YLK+HITSH5w2JhFIcfntrHu0PljQZgbDI0E+i7A5zVn6v/KQ=="
+      "</Modulus><Exponent>AQAB</Exponent></RSAKeyValue>";
+  std::string key_grant = "both";
+  std::string challenge = "text";
+  double challenge_seconds = 30;
+  std::string api_key = "demo-api-key";
+  std::string token_id = "demo-token-id";
+  std::string token_secret = "demo-token-secret";
+  std::string client_id = "demo-client";
+  std::string client_secret = "demo-client-secret";
+  std::string client_auth = "either";
+
   double session_lifetime = 1800;
+  double refresh_lifetime = 1209600;
+  bool gives_refresh = false;
   bool one_session = true;
   bool states_expiry = true;
   double stated_lifetime = -1;
@@ -43,6 +62,14 @@ struct Options {
   double expired_body_delay_ms = 0;
   bool refuse_early = false;
 
+  std::string odd_token = "body";
+  std::string odd_expiry = "seconds";
+  std::string odd_field = "Authorization";
+  std::string odd_prefix = "Session ";
+  std::int64_t odd_rejected_status = 403;
+
+  std::string data = "ok";
+  std::int64_t data_times = 0;
   double data_delay_ms = 0;
   double latency_ms = 0;
   bool sends_continue = true;

@@ -1,11 +1,8 @@
 #include "tests/simulator/simulator.h"
 
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <algorithm>
-#include <array>
 #include <ctime>
 
 namespace vsaproxy::simulator {
@@ -18,22 +15,6 @@ milliseconds to_milliseconds(double count) {
 }
 
 Time steady_now() { return std::chrono::steady_clock::now(); }
-
-std::string utc_text(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts{};
-  gmtime_r(&time, &parts);
-  std::array<char, 64> text{};
-  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {text.data(), size};
-}
-
-std::string quoted(std::string_view text) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  return {buffer.GetString(), buffer.GetSize()};
-}
 
 Answer not_found() { return json_answer(404, envelope({}, 404, "Error", "Not Found")); }
 
@@ -91,13 +72,15 @@ std::optional<Answer> Simulator::on_head(Request& request) {
       place.system != nullptr || place.part == Part::echo || !options_.requires_token;
   request.is_refused =
       !is_open && !account_.is_live(request.head.field("Authorization"), steady_now());
+  const std::string* id = request.head.field("X-Request-id");
   request.log_number = log_.add({.method = request.head.method,
                                  .target = request.head.target,
                                  .session = is_open              ? "open"
                                             : request.is_refused ? "refused"
                                                                  : "live",
                                  .connection_id = request.connection_id,
-                                 .request_number = request.number});
+                                 .request_number = request.number,
+                                 .request_id = id == nullptr ? "" : *id});
   const bool is_early = options_.refuse_early || request.head.expects_continue;
   if (!request.is_refused || !is_early || !request.head.has_body()) return std::nullopt;
   return answer_data(request, place);
@@ -123,6 +106,14 @@ Answer Simulator::answer_system(const Request& request, const Place& place) {
     ++counters_.data.refused;
   } else if (reply.session == "live" || reply.session == "open") {
     ++counters_.data.ok;
+  }
+  if (reply.session == "login") {
+    const std::string* type = request.head.field("Content-Type");
+    login_log_.add({.method = request.head.method,
+                    .target = request.head.target,
+                    .content_type = type == nullptr ? "" : *type,
+                    .body = request.body,
+                    .status = reply.answer.status});
   }
   const double delay = reply.session == "login" ? options_.login_delay_ms : options_.data_delay_ms;
   reply.answer.delay += to_milliseconds(delay + options_.latency_ms);
@@ -272,6 +263,7 @@ Answer Simulator::answer_control(const Request& request, const Target& target) {
     if (action == "config") return json_answer(200, to_json(options_));
     if (action == "stats") return json_answer(200, stats_json());
     if (action == "requests") return json_answer(200, log_.to_json());
+    if (action == "logins") return json_answer(200, login_log_.to_json());
     if (action == "tokens") return json_answer(200, tokens_json());
     return not_found();
   }
@@ -279,7 +271,10 @@ Answer Simulator::answer_control(const Request& request, const Target& target) {
   if (action == "config") return change_options(request.body);
   if (action == "revoke") {
     account_.end_sessions();
-    for (const auto& system : systems_) system->revoke();
+    for (const auto& system : systems_) {
+      system->revoke();
+      if (target.has("all")) system->forget_grants();
+    }
   } else if (action == "unlock") {
     account_.unlock();
     for (const auto& system : systems_) system->unlock();
@@ -305,6 +300,7 @@ void Simulator::reset() {
   account_.unlock();
   for (const auto& system : systems_) system->reset();
   log_.clear();
+  login_log_.clear();
   const auto open = counters_.connections.open;
   const auto now = counters_.concurrent.now;
   counters_ = {};

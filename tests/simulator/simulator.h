@@ -66,6 +66,7 @@ class Simulator : public Handler {
   Account account_;
   Counters counters_;
   RequestLog log_;
+  LoginLog login_log_;
   std::vector<std::unique_ptr<System>> systems_;
 };
 

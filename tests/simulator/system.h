@@ -45,6 +45,8 @@ class System {
   virtual std::vector<std::string> issued_tokens() const { return {}; }
   // The control paths of these names.
   virtual void revoke() {}
+  // Refresh tokens, challenges and the like: what revoke leaves.
+  virtual void forget_grants() {}
   virtual void unlock() {}
   virtual void reset() {}
 };

@@ -1,5 +1,9 @@
+#include "tests/simulator/fixed_credential.h"
+#include "tests/simulator/oauth2.h"
+#include "tests/simulator/odd_api.h"
 #include "tests/simulator/soap.h"
 #include "tests/simulator/system.h"
+#include "tests/simulator/vspc.h"
 #include "tests/simulator/web_pages.h"
 
 namespace vsaproxy::simulator {
@@ -8,6 +12,12 @@ std::vector<std::unique_ptr<System>> make_systems(const Shared& shared) {
   std::vector<std::unique_ptr<System>> systems;
   systems.push_back(std::make_unique<Soap>(shared));
   systems.push_back(std::make_unique<WebPages>(shared));
+  systems.push_back(std::make_unique<Vsa10>(shared));  // a part of VSPC's /api/v3
+  systems.push_back(std::make_unique<Vspc>(shared));
+  systems.push_back(std::make_unique<OAuth2>(shared));
+  systems.push_back(std::make_unique<OddApi>(shared));
+  systems.push_back(std::make_unique<BasicApi>(shared));
+  systems.push_back(std::make_unique<KeyedApi>(shared));
   return systems;
 }
 

@@ -50,20 +50,25 @@ std::uint64_t Target::number(std::string_view name, std::uint64_t otherwise) con
   return is_number ? number : otherwise;
 }
 
-Target parse_target(std::string_view text) {
-  Target target;
-  const auto mark = text.find('?');
-  target.path = lower_case(text.substr(0, mark));
-  if (target.path.size() > 1 && target.path.back() == '/') target.path.pop_back();
-  std::string_view rest = mark == std::string_view::npos ? "" : text.substr(mark + 1);
+std::vector<Field> parse_pairs(std::string_view rest) {
+  std::vector<Field> pairs;
   while (!rest.empty()) {
     const std::string_view item = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(rest.size(), item.size() + 1));
     const auto equals = item.find('=');
     const std::string_view value =
         equals == std::string_view::npos ? std::string_view{} : item.substr(equals + 1);
-    target.query.push_back({decode(item.substr(0, equals)), decode(value)});
+    pairs.push_back({decode(item.substr(0, equals)), decode(value)});
   }
+  return pairs;
+}
+
+Target parse_target(std::string_view text) {
+  Target target;
+  const auto mark = text.find('?');
+  target.path = lower_case(text.substr(0, mark));
+  if (target.path.size() > 1 && target.path.back() == '/') target.path.pop_back();
+  if (mark != std::string_view::npos) target.query = parse_pairs(text.substr(mark + 1));
   return target;
 }
 

@@ -22,6 +22,9 @@ struct Target {
   std::uint64_t number(std::string_view name, std::uint64_t otherwise) const;
 };
 
+// name=value pairs with &, as in a query and in a form (application/x-www-form-urlencoded).
+std::vector<Field> parse_pairs(std::string_view text);
+
 Target parse_target(std::string_view target);
 
 }  // namespace vsaproxy::simulator

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.parse
 
 from certificates import Authority, Certificate  # noqa: F401 (tests import all from here)
 from http_tools import (  # noqa: F401
@@ -120,7 +121,7 @@ class Process:
 
 
 class Simulator(Process):
-    """The simulated VSA 9 server. Options are those of vsaproxy-simulator --help, with _ for -."""
+    """The simulated servers. Options are those of vsaproxy-simulator --help, with _ for -."""
 
     def __init__(self, directory, name="simulator", *, certificate=None, **options):
         super().__init__(directory, name)
@@ -174,13 +175,21 @@ class Simulator(Process):
         """The last 1000 data requests, oldest first."""
         return self.control("GET", "requests")["requests"]
 
+    def login_calls(self):
+        """The last 1000 login calls, with their bodies, and those that are forms taken apart."""
+        calls = self.control("GET", "logins")["logins"]
+        for call in calls:
+            if call["content_type"].startswith("application/x-www-form-urlencoded"):
+                call["form"] = dict(urllib.parse.parse_qsl(call["body"], keep_blank_values=True))
+        return calls
+
     def tokens(self):
         """The last 1000 session tokens, ended ones too."""
         return self.control("GET", "tokens")["tokens"]
 
-    def revoke(self):
-        """Ends all sessions."""
-        self.control("POST", "revoke")
+    def revoke(self, *, grants=False):
+        """Ends all sessions; with `grants` refresh tokens, too."""
+        self.control("POST", "revoke?all" if grants else "revoke")
 
     def unlock(self):
         self.control("POST", "unlock")

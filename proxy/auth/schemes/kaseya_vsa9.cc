@@ -7,6 +7,7 @@
 
 #include "proxy/auth/digest.h"
 #include "proxy/auth/schemes/base_path.h"
+#include "proxy/auth/schemes/kaseya_password.h"
 #include "proxy/auth/schemes/kaseya_vsa9_answer.h"
 #include "proxy/auth/schemes/kaseya_vsa9_stub.h"
 #include "proxy/auth/utf8.h"
@@ -22,16 +23,15 @@ std::string comma_fault(std::string_view value) {
              : "must not have a comma: VSA takes it for the end of the value";
 }
 
-std::string username_fault(std::string_view value) {
-  if (value.find_first_not_of(" \t\r\n") == std::string_view::npos) return "must not be empty";
-  return comma_fault(value);
+std::string vsa9_username_fault(std::string_view value) {
+  std::string fault = username_fault(value);
+  return fault.empty() ? comma_fault(value) : fault;
 }
 
 constexpr std::array<std::string_view, 2> formulas = {"web", "documented"};
-constexpr std::array<std::string_view, 3> encodings = {"utf-8", "latin-1", "ascii"};
 
 constexpr std::array fields = {
-    base::Field{.key = "username", .required = true, .fault = username_fault},
+    base::Field{.key = "username", .required = true, .fault = vsa9_username_fault},
     base::Field{.key = "base",
                 .type = base::FieldType::path,
                 .default_value = "/api/v1.0",
@@ -43,10 +43,7 @@ constexpr std::array fields = {
                 .default_value = "web",
                 .choices = formulas},
     base::Field{.key = "two_factor", .default_value = default_two_factor, .fault = comma_fault},
-    base::Field{.key = "encoding",
-                .type = base::FieldType::choice,
-                .default_value = "utf-8",
-                .choices = encodings},
+    encoding_field,
 };
 
 constexpr std::array login_paths = {
@@ -68,11 +65,6 @@ std::string fault(const base::FieldValues& values) {
   return has_token && username.find(':') != std::string_view::npos
              ? "must have a username without a colon when it logs in with a token (RFC 7617)"
              : "";
-}
-
-TextEncoding encoding_of(std::string_view name) {
-  if (name == "latin-1") return TextEncoding::latin_1;
-  return name == "ascii" ? TextEncoding::ascii : TextEncoding::utf_8;
 }
 
 struct Parameters {
@@ -113,7 +105,7 @@ class KaseyaVsa9 final : public Scheme {
     if (!username) return tl::unexpected(username.error());
     const auto secret = encode_text(own.secret.reveal(), own.encoding, own.secret_name);
     if (!secret) return tl::unexpected(secret.error());
-    if (secret->reveal().find_first_not_of(" \t\n\v\f\r") == std::string_view::npos) {
+    if (strip(secret->reveal()).empty()) {
       return base::fail(base::ErrorKind::configuration,
                         fmt::format("the {} is empty", own.secret_name));
     }
@@ -127,12 +119,6 @@ class KaseyaVsa9 final : public Scheme {
                                                    .formula = own.formula,
                                                    .two_factor = own.two_factor});
     return basic_authorization(payload.reveal());
-  }
-
-  // Without a leading zero: the same digits as text and as number.
-  static std::string eight_digits(std::uint32_t random) {
-    constexpr std::uint32_t least = 10'000'000;
-    return std::to_string(least + random % (9 * least));
   }
 
   Parameters parameters_;
@@ -157,7 +143,7 @@ base::Result<std::unique_ptr<Scheme>> make(SchemeInput input) {
   parameters.secret = std::move(secret->second);
   parameters.username = values.text("username").value_or("");
   parameters.target = under_base(values.text("base").value_or(""), "/auth");
-  parameters.encoding = encoding_of(values.text("encoding").value_or(""));
+  parameters.encoding = text_encoding(values.text("encoding").value_or(""));
   parameters.formula = values.text("password_formula") == "documented" ? PasswordFormula::documented
                                                                        : PasswordFormula::web;
   parameters.two_factor = two_factor_of(values.text("two_factor").value_or(""), parameters.formula);

@@ -33,10 +33,6 @@ struct PasswordLogin {
 // "user=...,pass2=...,...", before base64. As good as the password: whoever has it can log in.
 base::Secret password_payload(const PasswordLogin& login);
 
-// The user name that is hashed with the password: "DOMAIN\user" and "user@domain" become
-// "DOMAIN/user" and "domain/user"; all else stays.
-std::string hashed_username(std::string_view username);
-
 // "Basic base64(username:token)" (RFC 7617). The user name has no colon.
 base::Secret token_authorization(std::string_view username, std::string_view token);
 

@@ -5,9 +5,6 @@
 namespace vsaproxy::auth {
 namespace {
 
-// As long as a real one and as worthless as it looks.
-constexpr std::string_view placeholder = "10000000000000000000000000";
-
 LocalAnswer envelope(int status, int code, std::string_view error) {
   JsonWriter json;
   json.number("ResponseCode", code);
@@ -19,8 +16,8 @@ LocalAnswer envelope(int status, int code, std::string_view error) {
 void write_session(const StubRequest& request, JsonWriter& json) {
   json.open_object("Result");
   json.text("TenantId", "1");
-  json.text("Token", placeholder);
-  json.text("ApiToken", placeholder);
+  json.text("Token", kaseya_placeholder);
+  json.text("ApiToken", kaseya_placeholder);
   json.text("UserName", "vsaproxy");
   json.number("RoleId", 2);
   json.text("ScopeId", "2");
@@ -41,10 +38,10 @@ LocalAnswer oauth_answer(const StubRequest& request) {
     json.text("error_description", request.failure);
     return json.finish(400);
   }
-  json.text("access_token", placeholder);
+  json.text("access_token", kaseya_placeholder);
   json.text("token_type", "Bearer");
   json.number("expires_in", seconds_left(request));
-  json.text("refresh_token", placeholder);
+  json.text("refresh_token", kaseya_placeholder);
   return json.finish(200);
 }
 

@@ -35,6 +35,14 @@ TEST_CASE("a Basic value is that of RFC 7617") {
         "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 
+// RFC 7914, 12: of a longer key the beginning is the same.
+TEST_CASE("a key from a text is that of scrypt") {
+  const base::Secret key = scrypt(base::Secret("pleaseletmein"), "SodiumChloride", 16384);
+  const auto* bytes = reinterpret_cast<const unsigned char*>(key.reveal().data());
+  CHECK(hex({bytes, key.reveal().size()}) ==
+        "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2");
+}
+
 TEST_CASE("fingerprints tell secrets apart, and depend on the key") {
   const base::Secret one("session one");
   CHECK(fingerprint(one, "key").size() == 12);

@@ -117,6 +117,38 @@ TEST_CASE("without systemd root gets the system's directories and others those o
   CHECK(loaded.settings->runtime_dir == (is_root ? "/run/vsaproxy" : "/xdg/state/vsaproxy/run"));
 }
 
+TEST_CASE("a session cache stands in the state directory unless its path is absolute") {
+  const Folder folder;
+  const auto file_of = [&](std::string_view name) {
+    const auto loaded = load_settings(
+        folder.write("a.yaml", fmt::format("{}      cache: {{file: {}, key: {{file: cache.key}}}}\n"
+                                           "state_dir: /srv/state\n",
+                                           file_text, name)));
+    REQUIRE(loaded.settings != nullptr);
+    return loaded.settings->credentials.at(0).cache->file;
+  };
+  CHECK(file_of("vsa.session") == "/srv/state/vsa.session");
+  CHECK(file_of("/srv/shared/vsa.session") == "/srv/shared/vsa.session");
+}
+
+TEST_CASE("a key of a session cache that is easy to guess is a problem") {
+  const Folder folder;
+  folder.write("ca.pem", "x");
+  folder.write("vsa.pat", "x");
+  const auto problems_with = [&](std::string_view key) {
+    folder.write("cache.key", key);
+    const auto loaded = load_settings(folder.write(
+        "a.yaml", std::string(file_text) + "      cache: {file: a, key: {file: cache.key}}\n"));
+    REQUIRE(loaded.settings != nullptr);
+    return check_references(*loaded.settings, loaded.text);
+  };
+  CHECK(problems_with("sixteen letters.\n").empty());
+  const auto problems = problems_with("fifteen letters\n");
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].place.line == 11);
+  CHECK(problems[0].message.find("fewer than 16 characters") != std::string::npos);
+}
+
 TEST_CASE("references that can't be read are problems at their place") {
   const Folder folder;
   const auto file = folder.write("a.yaml", file_text);

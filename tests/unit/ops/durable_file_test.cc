@@ -92,3 +92,39 @@ TEST_CASE("a file's stamp changes when it is replaced") {
   REQUIRE(replace_file(path, "two!"));
   CHECK(file_stamp(path) != first);
 }
+
+TEST_CASE("a private file is read only if it is for the owner's eyes alone") {
+  const TemporaryFolder folder;
+  CHECK_FALSE(read_private_file(folder / "none", 10)->has_value());
+  CHECK(read_private_file(folder.write("file", "text"), 10)->value() == "text");
+  for (const mode_t mode : {0604, 0640, 0602, 0620, 0644}) {
+    CAPTURE(mode);
+    const auto text = read_private_file(folder.write("file", "text", mode), 10);
+    REQUIRE_FALSE(text);
+    CHECK(text.error().detail.find("chmod 600") != std::string::npos);
+  }
+  CHECK_FALSE(read_private_file(folder.write("file", "12345678901"), 10));
+  CHECK_FALSE(read_private_file(folder.path(), 10));
+}
+
+TEST_CASE("a lock can be tried without waiting") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "lock";
+  {
+    const auto held = FileLock::try_acquire(path);
+    REQUIRE(held);
+    REQUIRE(held->has_value());
+    const auto second = FileLock::try_acquire(path);
+    REQUIRE(second);
+    CHECK_FALSE(second->has_value());
+  }
+  CHECK(FileLock::try_acquire(path)->has_value());
+  CHECK_FALSE(FileLock::try_acquire(folder / "missing/lock"));
+}
+
+TEST_CASE("the parent of a path is the directory that it is in") {
+  CHECK(parent_of("/a/b") == "/a");
+  CHECK(parent_of("/a") == "/");
+  CHECK(parent_of("a") == ".");
+  CHECK(parent_of("a/b") == "a");
+}

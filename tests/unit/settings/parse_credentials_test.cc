@@ -114,7 +114,6 @@ TEST_CASE("types and keys of credentials are checked") {
   check_bad_files({
       {with_credential("    type: none\n    username: u\n"),
        "6:5: unknown key \"username\" in credential \"c\""},
-      {with_pat("cache: {file: x}"), "8:5: \"cache\" is not supported yet"},
       {with_pat("user_name: x"),
        "8:5: unknown key \"user_name\" in credential \"c\" (did you mean \"username\"?)"},
       {with_pat("username: u"),
@@ -143,14 +142,6 @@ TEST_CASE("types and keys of credentials are checked") {
       {with_pat("check: {method: POST}"), "8:21: \"method\" must be GET or HEAD"},
       {with_pat("check: {path: echo}"), "8:19: \"path\" must be a path that begins with \"/\""},
   });
-}
-
-TEST_CASE("every later credential type is called not supported") {
-  for (const std::string_view type : later_types) {
-    CHECK(first_problem_of(
-              with_credential(fmt::format("    type: {}\n    token_url: https://x\n", type))) ==
-          fmt::format("5:11: type \"{}\" is not supported yet", type));
-  }
 }
 
 TEST_CASE("a secret is a reference with exactly one source") {
@@ -197,7 +188,6 @@ TEST_CASE("auth names a credential that exists") {
        "4:39: no credential is called \"vsa-eema\" (did you mean \"vsa-emea\"?)"},
       {with_auth("other"), "4:39: no credential is called \"other\""},
       {with_auth("[vsa-emea]"), "4:33: \"auth\" must be a mapping with a type"},
-      {with_auth("{type: kaseya-soap}"), "4:46: type \"kaseya-soap\" is not supported yet"},
       {with_head("credentials: {v: {type: none}}\nupstreams: {v: {url: https://v, auth: {type: "
                  "none}}}\n"),
        "4:33: the credential of this upstream is called \"v\" as one under \"credentials\" is: "

@@ -133,7 +133,7 @@ class SessionBench {
     return ops::read_text(folder / "log");
   }
   base::WallTime wall_now() const {
-    return base::WallTime(seconds(1'700'000'000)) +
+    return base::WallTime(seconds(1'700'000'000)) + wall_shift +
            std::chrono::duration_cast<base::WallTime::duration>(
                const_cast<net::ManualLoop&>(loop).now().time_since_epoch());
   }
@@ -156,6 +156,9 @@ class SessionBench {
   std::string secret = "first-secret";
   std::uint64_t secret_stamp = 1;
   bool secret_is_missing = false;
+  std::function<void()> on_publish;
+  std::string cache_key = "a text of 16 or more";
+  seconds wall_shift{};  // how far the wall clock has jumped
 
  private:
   std::unique_ptr<ops::Log> open_log() {
@@ -183,15 +186,20 @@ class SessionBench {
             .metrics = metrics,
             .wall_now = [this] { return wall_now(); },
             .random = [this] { return static_cast<std::uint32_t>(jitter * 4294967295.0); },
-            .read_secret = [this](const base::SecretRef&) -> base::Result<base::Secret> {
+            .read_secret = [this](const base::SecretRef& ref) -> base::Result<base::Secret> {
+              if (ref.name == "cache.key") return base::Secret(cache_key);
               if (secret_is_missing) return base::fail(ErrorKind::configuration, "no such file");
               return base::Secret(secret);
             },
-            .secret_stamp = [this](const base::SecretRef&) { return secret_stamp; },
+            .secret_stamp =
+                [this](const base::SecretRef& ref) {
+                  return ref.name == "cache.key" ? cache_key.size() : secret_stamp;
+                },
             .fingerprint = [](std::string_view) { return std::string("print"); },
             .publish =
                 [this](const SessionUpdate& update) {
                   published.push_back(update);
+                  if (on_publish) on_publish();
                   return workers;
                 }};
   }

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "proxy/auth/digest.h"
+#include "proxy/auth/schemes/kaseya_password.h"
 #include "proxy/auth/schemes/kaseya_vsa9.h"
 #include "proxy/auth/utf8.h"
 #include "tests/unit/auth/vector_file.h"
