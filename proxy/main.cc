@@ -1,19 +1,18 @@
 // vsaproxy: a proxy that logs in to Kaseya VSA for tools that can't.
 
-#include <sys/prctl.h>
-#include <sys/resource.h>
-
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "proxy/base/secret.h"
 #include "proxy/cli/check.h"
 #include "proxy/cli/command_line.h"
 #include "proxy/cli/hash.h"
 #include "proxy/cli/load_settings.h"
 #include "proxy/cli/login.h"
+#include "proxy/cli/sandbox.h"
 #include "proxy/cli/server.h"
 #include "proxy/cli/version.h"
 
@@ -34,21 +33,23 @@ void block_signals() {
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
 }
 
-// A core holds every secret; nor may another process of the same user read our memory.
-void forbid_core_dumps() {
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-  prctl(PR_SET_DUMPABLE, 0);
-}
-
 int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> settings) {
   block_signals();
+  const cli::WriteLock write_lock = cli::WriteLock::close(*settings);
+  if (auto dropped = cli::drop_privileges(); !dropped) {
+    say("vsaproxy: " + dropped.error().detail + "\n");
+    return runtime_failure;
+  }
   auto log = ops::Log::open(line.log_of(*settings));
   if (!log) {
     say("vsaproxy: " + log.error().detail + "\n");
     return runtime_failure;
   }
-  cli::Server server(line, std::move(settings), std::move(*log));
+  if (!write_lock.is_active()) {
+    (*log)->write(ops::LogLevel::warning,
+                  "this kernel has no Landlock: the process may write wherever its user may");
+  }
+  cli::Server server(line, std::move(settings), std::move(*log), write_lock);
   if (auto started = server.start(); !started) {
     say("vsaproxy: " + started.error().detail + "\n");
     return started.error().kind == base::ErrorKind::configuration ? configuration_error
@@ -60,7 +61,8 @@ int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> 
 }  // namespace
 
 int main(int argc, char** argv) {
-  forbid_core_dumps();
+  cli::forbid_core_dumps();
+  base::lock_secret_memory();
   std::signal(SIGPIPE, SIG_IGN);
   const auto [line, exit_code] = cli::parse_command_line(argc, argv);
   if (!line) return exit_code;

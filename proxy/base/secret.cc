@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <ostream>
 #include <utility>
@@ -15,7 +16,22 @@ void wipe(std::string& text) noexcept {
   text.clear();
 }
 
-Secret::Secret(std::string_view text) : bytes_(text) {}
+void lock_secret_memory() {
+  constexpr std::size_t size = 256 * 1024;  // a power of two, within what any user may lock
+  constexpr std::size_t smallest = 32;
+  CRYPTO_secure_malloc_init(size, smallest);
+}
+
+void SecretWiper::operator()(char* bytes) const noexcept { OPENSSL_secure_clear_free(bytes, size); }
+
+Secret::Secret(std::string_view text) {
+  if (text.empty()) return;
+  void* bytes = OPENSSL_secure_malloc(text.size());
+  if (bytes == nullptr) bytes = OPENSSL_malloc(text.size());
+  if (bytes == nullptr) std::abort();
+  std::memcpy(bytes, text.data(), text.size());
+  bytes_ = {static_cast<char*>(bytes), SecretWiper{text.size()}};
+}
 
 Secret Secret::take(std::string&& text) {
   Secret secret(text);
@@ -23,35 +39,20 @@ Secret Secret::take(std::string&& text) {
   return secret;
 }
 
-Secret::Secret(const Secret& other) = default;
+Secret::Secret(const Secret& other) : Secret(other.reveal()) {}
 
 Secret& Secret::operator=(const Secret& other) {
-  if (this != &other) {
-    wipe();
-    bytes_ = other.bytes_;
-  }
+  if (this != &other) *this = Secret(other.reveal());
   return *this;
 }
 
-// A small string is copied by a move: the source is wiped too.
-Secret::Secret(Secret&& other) noexcept : bytes_(std::move(other.bytes_)) { other.wipe(); }
-
-Secret& Secret::operator=(Secret&& other) noexcept {
-  if (this != &other) {
-    wipe();
-    bytes_ = std::move(other.bytes_);
-    other.wipe();
-  }
-  return *this;
-}
-
-Secret::~Secret() { wipe(); }
-
-void Secret::wipe() noexcept { base::wipe(bytes_); }
+Secret::Secret(Secret&& other) noexcept = default;
+Secret& Secret::operator=(Secret&& other) noexcept = default;
 
 bool operator==(const Secret& a, const Secret& b) {
-  return a.bytes_.size() == b.bytes_.size() &&
-         CRYPTO_memcmp(a.bytes_.data(), b.bytes_.data(), a.bytes_.size()) == 0;
+  const std::string_view one = a.reveal();
+  const std::string_view other = b.reveal();
+  return one.size() == other.size() && CRYPTO_memcmp(one.data(), other.data(), one.size()) == 0;
 }
 
 std::ostream& operator<<(std::ostream& out, const Secret&) { return out << "***"; }

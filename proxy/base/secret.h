@@ -3,11 +3,23 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <iosfwd>
+#include <memory>
 #include <string>
 #include <string_view>
 
 namespace vsaproxy::base {
+
+// From now on secrets live in memory of their own: locked, so that it is never swapped out, left
+// out of core dumps, between guard pages. Once, before any secret and any thread. Where the system
+// allows none, or when it is full, secrets live in ordinary memory.
+void lock_secret_memory();
+
+struct SecretWiper {
+  std::size_t size = 0;
+  void operator()(char* bytes) const noexcept;
+};
 
 class Secret {
  public:
@@ -19,18 +31,17 @@ class Secret {
   Secret& operator=(const Secret& other);
   Secret(Secret&& other) noexcept;
   Secret& operator=(Secret&& other) noexcept;
-  ~Secret();
+  ~Secret() = default;
 
   // Valid while this object lives and is not assigned to.
-  std::string_view reveal() const { return {bytes_.data(), bytes_.size()}; }
-  bool empty() const { return bytes_.empty(); }
+  std::string_view reveal() const { return {bytes_.get(), bytes_ ? bytes_.get_deleter().size : 0}; }
+  bool empty() const { return reveal().empty(); }
 
   // Takes the same time wherever the texts differ; lengths are not hidden.
   friend bool operator==(const Secret& a, const Secret& b);
 
  private:
-  void wipe() noexcept;
-  std::string bytes_;
+  std::unique_ptr<char[], SecretWiper> bytes_;
 };
 
 // Overwrites the characters (those of a small string too) and empties the text.

@@ -83,8 +83,9 @@ std::string protection_of(const settings::Listener& listener) {
 }  // namespace
 
 Server::Server(const CommandLine& line, std::shared_ptr<const Settings> settings,
-               std::unique_ptr<ops::Log> log)
+               std::unique_ptr<ops::Log> log, const WriteLock& write_lock)
     : line_(line),
+      write_lock_(write_lock),
       settings_(std::move(settings)),
       log_(std::move(log)),
       own_metrics_(metrics_.new_set()),
@@ -285,6 +286,7 @@ void Server::reload() {
 }
 
 Result<void> Server::try_reload(std::shared_ptr<const Settings> loaded) {
+  if (auto writable = write_lock_.check(*loaded); !writable) return writable;
   const auto settings = fit_descriptor_limit(std::move(loaded));
   auto sessions = manager_.prepare(*settings);
   if (!sessions) return base::fail(std::move(sessions.error()));

@@ -10,6 +10,7 @@
 #include "proxy/admin/admin_server.h"
 #include "proxy/cli/certificate_watch.h"
 #include "proxy/cli/command_line.h"
+#include "proxy/cli/sandbox.h"
 #include "proxy/cli/systemd_sockets.h"
 #include "proxy/net/dialer.h"
 #include "proxy/net/event_loop.h"
@@ -29,7 +30,7 @@ namespace vsaproxy::cli {
 class Server {
  public:
   Server(const CommandLine& line, std::shared_ptr<const settings::Settings> settings,
-         std::unique_ptr<ops::Log> log);
+         std::unique_ptr<ops::Log> log, const WriteLock& write_lock);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -63,6 +64,7 @@ class Server {
   std::vector<std::string> readiness() const;
 
   const CommandLine line_;
+  const WriteLock& write_lock_;
   std::shared_ptr<const settings::Settings> settings_;
   std::unique_ptr<ops::Log> log_;
   ops::Metrics metrics_;

@@ -17,7 +17,7 @@ LIBRARIES = {
     "CLI/": {"cli"},
     "event2/": {"net"},
     "expat.h": {"auth"},
-    "linux/": {"net"},
+    "linux/": {"net", "cli"},
     "fmt/": {*LAYERS, "main.cc"},
     "openssl/": {"base", "auth", "ops", "net", "tokens", "relay", "cli"},
     "prometheus/": {"ops"},

@@ -35,6 +35,16 @@ TEST_CASE("taking a text over wipes the source") {
   CHECK(bytes[0] == '\0');
 }
 
+TEST_CASE("a secret is larger than the locked memory if it must be") {
+  const std::string large(600 * 1024, 'x');
+  const Secret secret(large);
+  Secret copy(secret);
+  CHECK(copy.reveal() == large);
+  copy = Secret();
+  CHECK(copy.empty());
+  CHECK(secret.reveal().size() == large.size());
+}
+
 TEST_CASE("wiping a text overwrites its characters") {
   std::string text = "visible";
   const char* bytes = text.data();
