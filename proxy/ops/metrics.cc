@@ -61,6 +61,10 @@ constexpr std::array families = {
            "Open connections to clients and upstreams."},
     Family{
         "vsaproxy_bytes_total", MetricType::Counter, {"direction"}, "Bytes of messages relayed."},
+    Family{"vsaproxy_observed_refusals_total",
+           MetricType::Counter,
+           {"route"},
+           "Requests that route rules would have refused, in observe mode."},
     Family{"vsaproxy_build_info",
            MetricType::Gauge,
            {"version"},

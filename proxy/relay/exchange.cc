@@ -52,6 +52,7 @@ void Exchange::begin() {
   if (!planned) return answer_with(planned.error());
   is_planned_ = true;
   if (buffers_.plan.is_preflight) return answer_preflight();
+  if (!buffers_.plan.observed.empty()) note_observed();
   if (!buffers_.plan.passes_login) session_ = config_.sessions[buffers_.plan.upstream];
   if (!client_.codec().expects_continue()) invited_body_ = true;
   const auth::LoginPath* call = buffers_.plan.login;
@@ -61,6 +62,17 @@ void Exchange::begin() {
   if (editor != nullptr) return begin_edit(*editor);
   prepare_request(session_ ? http::Treatment::strip : http::Treatment::pass);
   seek_credential();
+}
+
+void Exchange::note_observed() {
+  const RequestPlan& plan = buffers_.plan;
+  if (!context_.counters(config_).count_observed(plan.route, context_.loop().now())) return;
+  context_.log().write(ops::LogLevel::warning, "route rules would refuse this request",
+                       {{"id", id_.text()},
+                        {"client", client_.peer()},
+                        {"method", request().method},
+                        {"path", plan.path.sent},
+                        {"detail", plan.observed}});
 }
 
 void Exchange::prepare_request(http::Treatment authorization) {

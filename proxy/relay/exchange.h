@@ -78,6 +78,7 @@ class Exchange final : private AnswerHandler,
   http::RequestHead& request();
 
   // Towards the upstream.
+  void note_observed();
   void prepare_request(http::Treatment authorization);
   void seek_credential();
   void on_credential(base::Result<tokens::CredentialPtr> outcome) override;

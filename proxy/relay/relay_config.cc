@@ -1,5 +1,6 @@
 #include "proxy/relay/relay_config.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/ops/local_accounts.h"
@@ -170,6 +171,8 @@ Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Setting
                                          std::vector<std::optional<tokens::SessionId>> sessions) {
   auto config = std::make_shared<RelayConfig>();
   config->routes = routing::RouteTable(settings::route_rules(*settings));
+  config->has_raw_paths = std::any_of(settings->routes.begin(), settings->routes.end(),
+                                      [](const settings::Route& route) { return route.raw_paths; });
   config->sessions = std::move(sessions);
   for (const settings::Listener& listener : settings->listeners) {
     if (auto added = add_listener(*settings, listener, *config); !added) {

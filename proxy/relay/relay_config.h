@@ -34,6 +34,7 @@ struct RelayConfig {
   std::shared_ptr<const settings::Settings> settings;
   std::optional<routing::RouteTable> routes;  // always set
   std::vector<ForwardRoutes> forward;         // by upstream
+  bool has_raw_paths = false;                 // some route lets "%2F" through
   // By listener.
   std::vector<routing::AccessRules> access;
   std::vector<std::shared_ptr<net::ServerTls>> listener_tls;  // null: plain

@@ -79,4 +79,13 @@ void RequestCounters::count_upstream(std::size_t upstream, std::chrono::microsec
   histogram->observe(Seconds(time).count());
 }
 
+bool RequestCounters::count_observed(std::size_t route, base::Time now) {
+  set_.counter("vsaproxy_observed_refusals_total", {settings_->routes[route].name}).add();
+  if (now - observed_since_ >= std::chrono::seconds(1)) {
+    observed_since_ = now;
+    observed_lines_ = 0;
+  }
+  return observed_lines_++ < most_observed_lines;
+}
+
 }  // namespace vsaproxy::relay

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "proxy/base/clock.h"
 #include "proxy/base/result.h"
 #include "proxy/ops/metrics.h"
 #include "proxy/settings/settings.h"
@@ -48,6 +49,11 @@ class RequestCounters {
   void count_request(std::size_t listener, std::optional<std::size_t> route, int status,
                      std::chrono::microseconds total);
   void count_upstream(std::size_t upstream, std::chrono::microseconds time);
+  // Rules of the route would have refused a request. True if it should be logged: the log is no
+  // help in a flood.
+  bool count_observed(std::size_t route, base::Time now);
+
+  static constexpr int most_observed_lines = 10;  // a second
 
  private:
   // Made when first used: a metric that never counted is not shown.
@@ -62,6 +68,8 @@ class RequestCounters {
   std::shared_ptr<const settings::Settings> settings_;
   std::vector<PerRoute> routes_;  // by listener, then by route; the last of a listener: no route
   std::vector<ops::Histogram*> upstreams_;
+  base::Time observed_since_{};
+  int observed_lines_ = 0;
 };
 
 }  // namespace vsaproxy::relay

@@ -99,20 +99,52 @@ const auth::LoginPath* find_login_call(const settings::Credential& credential,
   return nullptr;
 }
 
-Result<void> check_route(const RelayConfig& config, const http::RequestHead& head,
+// What routes see differently, once the route is known: most paths have none of it.
+Result<void> check_path(const RelayConfig& config, std::string_view path, http::PathOptions options,
+                        const RequestPlan& plan) {
+  if (!options.has_rules && !config.has_raw_paths) return {};
+  if (plan.path.decoded.find_first_of(";%") == std::string_view::npos) return {};
+  if (const auto again = http::normalize_path(path, options); !again) return fail(again.error());
+  return {};
+}
+
+Result<void> check_rules(const RelayConfig& config, const http::RequestHead& head,
+                         std::string_view sent_path, std::string_view upstream_path,
                          RequestPlan& plan) {
+  const settings::Route& route = config.settings->routes[plan.route];
+  auto allowed = check_path(config, sent_path, {true, route.raw_paths}, plan);
+  if (allowed) {
+    allowed = routing::check_rules(route.rules, head.method, head.fields, upstream_path,
+                                   config.settings->upstreams[plan.upstream].path_case);
+  }
+  if (allowed) return {};
+  base::Error refusal = std::move(allowed.error());
+  refusal.detail = fmt::format("route {}: {}", route.name, refusal.detail);
+  if (config.settings->mode == settings::RuleMode::enforce) return fail(std::move(refusal));
+  plan.observed = std::move(refusal.detail);
+  return {};
+}
+
+Result<void> check_route(const RelayConfig& config, const http::RequestHead& head,
+                         std::string_view sent_path, RequestPlan& plan) {
   const auto& settings = *config.settings;
   const settings::Route& route = settings.routes[plan.route];
+  if (auto fine = check_path(config, sent_path, {false, route.raw_paths}, plan); !fine) return fine;
+  const std::string_view path = plan.is_forward
+                                    ? std::string_view(plan.path.decoded)
+                                    : without_segments(plan.path.decoded, route.strip_prefix);
   const auto* credential = config.credential_of(settings.upstreams[plan.upstream]);
   if (credential != nullptr) {
-    const std::string_view path = plan.is_forward
-                                      ? std::string_view(plan.path.decoded)
-                                      : without_segments(plan.path.decoded, route.strip_prefix);
     const auth::LoginPath* call = find_login_call(*credential, head.method, path);
     if (call != nullptr) {
       auto planned = plan_login_call(route, *credential->scheme, *call, plan);
       if (!planned) return planned;
     }
+  }
+  // A login call that is answered here reaches nobody.
+  if (!route.rules.empty() && plan.login == nullptr) {
+    auto allowed = check_rules(config, head, sent_path, path, plan);
+    if (!allowed) return allowed;
   }
   const auto& limit = settings.limits.request_body;
   if (limit && head.body.kind == http::Framing::length && head.body.length > *limit) {
@@ -164,6 +196,7 @@ Result<void> plan_request(const RelayConfig& config, std::size_t listener,
   const settings::Listener& where = config.settings->listeners[listener];
   plan.client_authority.clear();
   plan.login = nullptr;
+  plan.observed.clear();
   plan.passes_login = false;
   plan.is_preflight = false;
   plan.page_origin.clear();
@@ -186,7 +219,10 @@ Result<void> plan_request(const RelayConfig& config, std::size_t listener,
   if (target->form == http::Form::asterisk || target->path == "*") {
     return fail(ErrorKind::no_route, "a request for the server as a whole has no route");
   }
-  if (auto read = http::normalize_path(target->path, {}, plan.path); !read) return read;
+  if (auto read = http::normalize_path(target->path, {false, config.has_raw_paths}, plan.path);
+      !read) {
+    return read;
+  }
   if (plan.is_forward ? !where.forward : !where.reverse) {
     return fail(ErrorKind::no_route, plan.is_forward ? "this listener is no forward proxy"
                                                      : "this listener is a forward proxy only");
@@ -196,7 +232,7 @@ Result<void> plan_request(const RelayConfig& config, std::size_t listener,
   if (!found) return found;
   plan_page(config, listener, head, plan);
   if (plan.is_preflight) return {};
-  if (auto allowed = check_route(config, head, plan); !allowed) return allowed;
+  if (auto allowed = check_route(config, head, target->path, plan); !allowed) return allowed;
   plan.target =
       plan.is_forward
           ? std::string_view(plan.path.sent)

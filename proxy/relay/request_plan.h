@@ -26,12 +26,14 @@ struct RequestPlan {
   std::string target;         // to send: without strip_prefix, with the query
   // The API's own login or logout call, to be answered here; null: an ordinary request.
   const auth::LoginPath* login = nullptr;
+  // What the route's rules would refuse it for, in observe mode; empty: nothing.
+  std::string observed;
   bool passes_login = false;  // such a call, forwarded as the client sent it, without our session
 };
 
-// Method, target, Host, browser, path, route, login paths, body limit. `plan` keeps its memory from
-// one request to the next. Errors: bad_request, bad_path, method_refused, host_not_allowed,
-// browser_refused, route_denied, no_route, body_too_large.
+// Method, target, Host, browser, path, route, login paths, route rules, body limit. `plan` keeps
+// its memory from one request to the next. Errors: bad_request, bad_path, method_refused,
+// host_not_allowed, browser_refused, route_denied, no_route, body_too_large.
 base::Result<void> plan_request(const RelayConfig& config, std::size_t listener,
                                 const http::RequestHead& head, RequestPlan& plan);
 

@@ -50,6 +50,32 @@ bool fits(std::string_view wanted, std::string_view segment, PathCase path_case)
                                           : base::equals_ignoring_case(wanted, segment);
 }
 
+// Where a segment does not fit, the last "**" takes one more and the rest is tried again. Earlier
+// ones need no second try: what they left to the last could only be shorter.
+template <class Fits>
+bool match_all(const std::vector<std::string>& pattern, Segments path, Fits is_fitting) {
+  auto wanted = pattern.begin();
+  auto after_any = pattern.end();  // behind the last "**" that was met
+  Segments retry = path;           // what it may still take from
+  bool met_any = false;
+  while (true) {
+    while (wanted != pattern.end() && *wanted == any_number) {
+      after_any = ++wanted;
+      retry = path;
+      met_any = true;
+    }
+    const auto segment = path.next();
+    if (!segment && wanted == pattern.end()) return true;
+    if (segment && wanted != pattern.end() && is_fitting(*wanted, *segment)) {
+      ++wanted;
+      continue;
+    }
+    if (!met_any || !retry.next()) return false;
+    path = retry;
+    wanted = after_any;
+  }
+}
+
 }  // namespace
 
 base::Result<PathPattern> PathPattern::parse(std::string_view text) {
@@ -70,31 +96,32 @@ base::Result<PathPattern> PathPattern::parse(std::string_view text) {
   return pattern;
 }
 
-// Where a segment does not fit, the last "**" takes one more and the rest is tried again. Earlier
-// ones need no second try: what they left to the last could only be shorter.
 bool PathPattern::matches(std::string_view decoded_path, PathCase path_case) const {
-  Segments path(decoded_path);
-  auto wanted = segments_.begin();
-  auto after_any = segments_.end();  // behind the last "**" that was met
-  Segments retry(decoded_path);      // what it may still take from
-  const auto goes_on = [&](auto at) { return at != segments_.end(); };
-  bool met_any = false;
-  while (true) {
-    while (goes_on(wanted) && *wanted == any_number) {
-      after_any = ++wanted;
-      retry = path;
-      met_any = true;
-    }
-    const auto segment = path.next();
-    if (!segment && !goes_on(wanted)) return true;
-    if (segment && goes_on(wanted) && fits(*wanted, *segment, path_case)) {
-      ++wanted;
-      continue;
-    }
-    if (!met_any || !retry.next()) return false;
-    path = retry;
-    wanted = after_any;
+  return match_all(segments_, Segments(decoded_path),
+                   [path_case](std::string_view wanted, std::string_view segment) {
+                     return fits(wanted, segment, path_case);
+                   });
+}
+
+// The other's segments are taken for those of a path: its stars only fit stars.
+bool PathPattern::covers(const PathPattern& other, PathCase path_case) const {
+  return match_all(segments_, Segments(other.text_),
+                   [path_case](std::string_view wanted, std::string_view segment) {
+                     if (segment == any_number) return false;
+                     if (segment == one) return wanted == one;
+                     return fits(wanted, segment, path_case);
+                   });
+}
+
+bool PathPattern::can_match_below(std::string_view prefix, PathCase path_case) const {
+  Segments segments(prefix);
+  for (const std::string& wanted : segments_) {
+    if (wanted == any_number) return true;
+    const auto segment = segments.next();
+    if (!segment) return true;
+    if (!fits(wanted, *segment, path_case)) return false;
   }
+  return !segments.next();
 }
 
 }  // namespace vsaproxy::routing

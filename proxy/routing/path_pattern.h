@@ -20,6 +20,11 @@ class PathPattern {
   // `decoded_path` as http::normalize_path gives it. A slash at its end, and at the pattern's,
   // makes no difference: servers take both for the same.
   bool matches(std::string_view decoded_path, PathCase path_case) const;
+  // True if it matches whatever the other one does. May be false for patterns with several "**"
+  // although it does.
+  bool covers(const PathPattern& other, PathCase path_case) const;
+  // False if no path that has this prefix can match. `prefix` as in RouteRule.
+  bool can_match_below(std::string_view prefix, PathCase path_case) const;
 
   const std::string& text() const { return text_; }
   friend bool operator==(const PathPattern& a, const PathPattern& b) { return a.text_ == b.text_; }

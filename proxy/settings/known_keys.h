@@ -26,7 +26,7 @@ inline constexpr Key file_keys[] = {{"version"},
                                     {"listeners"},
                                     {"credentials"},
                                     {"upstreams"},
-                                    {"mode", Support::later, "enforce"},
+                                    {"mode"},
                                     {"routes"},
                                     {"connect", Support::later},
                                     {"intercept", Support::later},
@@ -78,17 +78,10 @@ inline constexpr Key timeouts_keys[] = {{"connect"}, {"tls"}, {"response_header"
 inline constexpr Key pool_keys[] = {{"max_connections"}, {"idle_timeout"}};
 inline constexpr Key replay_keys[] = {{"methods"}, {"max_body"}, {"expect_continue"}};
 
-inline constexpr Key route_keys[] = {{"name"},
-                                     {"match"},
-                                     {"upstream"},
-                                     {"strip_prefix"},
-                                     {"methods", Support::later, "all"},
-                                     {"allow", Support::later},
-                                     {"deny", Support::later, "[]"},
-                                     {"login_paths"},
-                                     {"cookies"},
-                                     {"cors"},
-                                     {"raw_paths", Support::later, "false"}};
+inline constexpr Key route_keys[] = {{"name"},    {"match"}, {"upstream"}, {"strip_prefix"},
+                                     {"methods"}, {"allow"}, {"deny"},     {"login_paths"},
+                                     {"cookies"}, {"cors"},  {"raw_paths"}};
+inline constexpr Key rule_keys[] = {{"methods"}, {"paths"}};
 inline constexpr Key match_keys[] = {{"path_prefix"}, {"host"}, {"listener"}};
 
 inline constexpr Key limits_keys[] = {{"header_bytes"},          {"header_count"},

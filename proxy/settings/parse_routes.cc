@@ -78,9 +78,7 @@ void parse_strip_prefix(const Mapping& mapping, const Settings& settings, Route&
   read_prefix(mapping, "strip_prefix", route.strip_prefix);
   if (route.strip_prefix == "/") route.strip_prefix.clear();
   if (route.strip_prefix.empty() || settings.upstreams.empty()) return;
-  const auto rule = route_rule(route, settings);
-  const auto path_case =
-      rule.case_sensitive ? routing::PathCase::sensitive : routing::PathCase::insensitive;
+  const PathCase path_case = settings.upstreams[route.upstream].path_case;
   if (!routing::has_path_prefix(route.path_prefix, route.strip_prefix, path_case)) {
     complain(*mapping.find("strip_prefix"),
              fmt::format("must be the path_prefix of the route ({}) or lead up to it",
@@ -117,6 +115,7 @@ void parse_route(const YamlNode& node, std::size_t index, Settings& settings, Pr
   mapping.read_choice(
       "login_paths", route.login_paths,
       {{"stub", LoginPaths::stub}, {"refuse", LoginPaths::refuse}, {"pass", LoginPaths::pass}});
+  parse_rules(mapping, settings, route);
   read_strip_or_pass(mapping, "cookies", route.pass_cookies);
   read_strip_or_pass(mapping, "cors", route.pass_cors);
   settings.routes.push_back(std::move(route));
@@ -172,6 +171,8 @@ void imply_route(const Mapping& file, Settings& settings) {
 }  // namespace
 
 void parse_routes(const Mapping& file, Settings& settings) {
+  file.read_choice("mode", settings.mode,
+                   {{"enforce", RuleMode::enforce}, {"observe", RuleMode::observe}});
   const YamlNode* node = file.find("routes");
   if (!node) {
     imply_route(file, settings);

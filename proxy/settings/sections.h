@@ -51,8 +51,11 @@ void check_caches(const Settings& settings, Problems& problems);
 // upstreams: parse_upstreams.cc.
 void parse_upstreams(const Mapping& file, const CredentialNames& names, Settings& settings);
 
-// routes, or the one that goes without saying: parse_routes.cc.
+// mode, and routes or the one that goes without saying: parse_routes.cc.
 void parse_routes(const Mapping& file, Settings& settings);
+
+// methods, allow, deny and raw_paths of a route, whose other keys are read: parse_rules.cc.
+void parse_rules(const Mapping& mapping, const Settings& settings, Route& route);
 
 // True for what never leaves this machine: localhost, 127.0.0.0/8 and ::1.
 bool is_loopback(std::string_view host);

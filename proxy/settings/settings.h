@@ -13,6 +13,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/field.h"
 #include "proxy/http/target.h"
+#include "proxy/routing/path_rules.h"
 #include "proxy/settings/listener.h"
 
 namespace vsaproxy::settings {
@@ -90,7 +91,7 @@ struct Replay {
   friend bool operator==(const Replay&, const Replay&) = default;
 };
 
-enum class PathCase { insensitive, sensitive };
+using routing::PathCase;
 
 struct Upstream {
   std::string name;
@@ -115,11 +116,16 @@ struct Route {
   std::string listener;           // empty: any
   std::size_t upstream = 0;       // index into Settings::upstreams
   std::string strip_prefix;       // empty: nothing is stripped
+  routing::PathRules rules;       // for paths without strip_prefix
+  bool raw_paths = false;         // "%2F" is let through
   LoginPaths login_paths = LoginPaths::stub;
   bool pass_cookies = false;
   bool pass_cors = false;
   friend bool operator==(const Route&, const Route&) = default;
 };
+
+// Whether the rules of routes refuse, or only say what they would refuse.
+enum class RuleMode { enforce, observe };
 
 struct Limits {
   std::size_t header_bytes = 32 * 1024;
@@ -168,6 +174,7 @@ struct Settings {
   std::vector<Listener> listeners;
   std::vector<Credential> credentials;
   std::vector<Upstream> upstreams;
+  RuleMode mode = RuleMode::enforce;
   std::vector<Route> routes;
   Limits limits;
   std::optional<Admin> admin = Admin{};  // empty: off

@@ -17,9 +17,6 @@ TEST_CASE("a route's keys are read") {
     match: {path_prefix: /vsa/x, host: VSA.internal, listener: "127.0.0.1:3128"}
     upstream: b
     strip_prefix: /vsa
-    methods: all
-    deny: []
-    raw_paths: false
     cookies: pass
     cors: pass
   - upstream: a
@@ -116,14 +113,8 @@ TEST_CASE("wrong routes are refused") {
        "8:5: two routes are called \"r\""},
       {with_routes("  []\n"),
        "6:1: \"routes\" needs at least one entry: without any, remove the key"},
-      {with_routes("  - {upstream: a, methods: read}\n"), "7:19: \"methods\" is not supported yet"},
-      {with_routes("  - {upstream: a, allow: []}\n"), "7:19: \"allow\" is not supported yet"},
-      {with_routes("  - {upstream: a, deny: [{paths: [/x]}]}\n"),
-       "7:19: \"deny\" is not supported yet"},
       {with_routes("  - {upstream: a, login_paths: stubs}\n"),
        "7:32: \"login_paths\" must be stub, refuse or pass (did you mean \"stub\"?)"},
-      {with_routes("  - {upstream: a, raw_paths: true}\n"),
-       "7:19: \"raw_paths\" is not supported yet"},
   });
 }
 

@@ -56,6 +56,7 @@ void check_same(const Settings& a, const Settings& b) {
   CHECK(a.credentials == b.credentials);
   CHECK(a.upstreams == b.upstreams);
   CHECK(a.routes == b.routes);
+  CHECK(a.mode == b.mode);
   CHECK(a.limits == b.limits);
   CHECK(a.admin == b.admin);
   CHECK(a.log == b.log);
@@ -80,8 +81,8 @@ TEST_CASE("the shipped file and the reference name every key that is supported")
       api_keys_keys,     api_key_keys,      certificate_keys,    file_keys,   listener_keys,
       listener_tls_keys, credential_keys,   backoff_keys,        check_keys,  login_budget_keys,
       upstream_keys,     upstream_tls_keys, timeouts_keys,       pool_keys,   replay_keys,
-      route_keys,        match_keys,        limits_keys,         admin_keys,  log_keys,
-      output_keys,       access_keys};
+      rule_keys,         route_keys,        match_keys,          limits_keys, admin_keys,
+      log_keys,          output_keys,       access_keys};
   for (const auto table : tables) {
     for (const Key& key : table) {
       CAPTURE(key.name);
