@@ -35,9 +35,8 @@ bool has_method_in_any_case(const std::vector<std::string>& methods, std::string
 const PathPattern* find_match(const std::vector<PathPattern>& patterns, std::string_view path,
                               PathCase path_case) {
   const auto found =
-      std::find_if(patterns.begin(), patterns.end(), [&](const PathPattern& pattern) {
-        return pattern.matches(path, path_case);
-      });
+      std::find_if(patterns.begin(), patterns.end(),
+                   [&](const PathPattern& pattern) { return pattern.matches(path, path_case); });
   return found == patterns.end() ? nullptr : &*found;
 }
 
@@ -62,9 +61,9 @@ Result<void> check_deny(const std::vector<PathRule>& deny, std::string_view meth
   for (const PathRule& rule : deny) {
     if (!has_method_in_any_case(rule.methods, method) || !has_path(rule, path, path_case)) continue;
     const PathPattern* pattern = find_match(rule.paths, path, path_case);
-    return fail(ErrorKind::route_denied,
-                pattern != nullptr ? fmt::format("a deny rule has {}", pattern->text())
-                                   : "a deny rule has this method");
+    return fail(ErrorKind::route_denied, pattern != nullptr
+                                             ? fmt::format("a deny rule has {}", pattern->text())
+                                             : "a deny rule has this method");
   }
   return {};
 }

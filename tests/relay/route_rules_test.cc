@@ -27,8 +27,9 @@ std::string outcome(RelayBench& bench, const std::string& asked) {
   const PeerPtr client = bench.connect();
   client->send(asked);
   bench.settle();
-  const Message refusal = read_message(client->received());
-  if (refusal.is_whole) return refusal.field("X-Proxy-Error");
+  // One to HEAD has no body, which its head announces all the same.
+  const std::string refusal = read_message(client->received()).field("X-Proxy-Error");
+  if (!refusal.empty()) return refusal;
   REQUIRE(bench.upstreams() == before + 1);
   const std::string start = read_message(bench.upstream(before).received()).start;
   return start.substr(0, start.rfind(' '));
@@ -75,9 +76,10 @@ TEST_CASE("a route without rules forwards a semicolon, and no escaped slash") {
 }
 
 TEST_CASE("raw_paths lets an escaped slash through, on its own route only") {
-  const std::string file = open_file(
-      "", "routes:\n  - {upstream: vsa, match: {path_prefix: /raw}, raw_paths: true}\n"
-          "  - {upstream: vsa}\n");
+  const std::string file =
+      open_file("",
+                "routes:\n  - {upstream: vsa, match: {path_prefix: /raw}, raw_paths: true}\n"
+                "  - {upstream: vsa}\n");
   CHECK(outcome(file, request("GET /raw/a%2fb")) == "GET /raw/a%2fb");
   CHECK(outcome(file, request("GET /other/a%2Fb")) == "bad_path");
   CHECK(outcome(file, request("GET /raw%2Fa")) == "bad_path");

@@ -84,19 +84,19 @@ TEST_CASE("a pattern covers another if no path tells them apart to its disadvant
     bool covers;
   };
   const Row rows[] = {
-      {"/**", "/a/*/b", true},     {"/**", "/**", true},       {"/a/**", "/a", true},
-      {"/a/**", "/A/*/x/**", true}, {"/a/*", "/a/b", true},     {"/a/*", "/a/*", true},
-      {"/a/*", "/a/**", false},    {"/a/b", "/a/*", false},    {"/a/**", "/**", false},
-      {"/a/**", "/b/**", false},   {"/*/b", "/a/b", true},     {"/**/z", "/a/b/z", true},
-      {"/**/z", "/a/b/*", false},  {"/a/**/z", "/a/**/z", true}, {"/a", "/a/", true},
+      {"/**", "/a/*/b", true},      {"/**", "/**", true},         {"/a/**", "/a", true},
+      {"/a/**", "/A/*/x/**", true}, {"/a/*", "/a/b", true},       {"/a/*", "/a/*", true},
+      {"/a/*", "/a/**", false},     {"/a/b", "/a/*", false},      {"/a/**", "/**", false},
+      {"/a/**", "/b/**", false},    {"/*/b", "/a/b", true},       {"/**/z", "/a/b/z", true},
+      {"/**/z", "/a/b/*", false},   {"/a/**/z", "/a/**/z", true}, {"/a", "/a/", true},
   };
   for (const Row& row : rows) {
     CAPTURE(row.pattern, row.other);
-    CHECK(PathPattern::parse(row.pattern)->covers(*PathPattern::parse(row.other),
-                                                  PathCase::insensitive) == row.covers);
+    CHECK(PathPattern::parse(row.pattern)
+              ->covers(*PathPattern::parse(row.other), PathCase::insensitive) == row.covers);
   }
-  CHECK_FALSE(PathPattern::parse("/a/**")->covers(*PathPattern::parse("/A/x"),
-                                                  PathCase::sensitive));
+  CHECK_FALSE(
+      PathPattern::parse("/a/**")->covers(*PathPattern::parse("/A/x"), PathCase::sensitive));
 }
 
 TEST_CASE("a pattern that no path of a prefix can match is told") {
@@ -105,10 +105,10 @@ TEST_CASE("a pattern that no path of a prefix can match is told") {
     bool can;
   };
   const Row rows[] = {
-      {"/api/**", "/", true},      {"/api/**", "/api", true},   {"/api/x", "/api", true},
-      {"/api", "/api", true},      {"/api/**", "/api/v1", true}, {"/**/x", "/api", true},
-      {"/*/x", "/api", true},      {"/other/**", "/api", false}, {"/api", "/api/v1", false},
-      {"/*", "/api/v1", false},    {"/", "/api", false},
+      {"/api/**", "/", true},   {"/api/**", "/api", true},    {"/api/x", "/api", true},
+      {"/api", "/api", true},   {"/api/**", "/api/v1", true}, {"/**/x", "/api", true},
+      {"/*/x", "/api", true},   {"/other/**", "/api", false}, {"/api", "/api/v1", false},
+      {"/*", "/api/v1", false}, {"/", "/api", false},
   };
   for (const Row& row : rows) {
     CAPTURE(row.pattern, row.prefix);

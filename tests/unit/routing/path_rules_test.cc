@@ -36,9 +36,8 @@ TEST_CASE("methods of a route are compared exactly") {
 }
 
 TEST_CASE("with allow rules everything else is refused") {
-  const PathRules rules{{},
-                        {{{"GET"}, patterns({"/api/**", "/status"})}, {{"POST"}, patterns({"/api/notes"})}},
-                        {}};
+  const PathRules rules{
+      {}, {{{"GET"}, patterns({"/api/**", "/status"})}, {{"POST"}, patterns({"/api/notes"})}}, {}};
   constexpr std::string_view none = "no allow rule has this method and path";
   CHECK(refusal(rules, "GET", "/api/x/y") == "");
   CHECK(refusal(rules, "GET", "/API") == "");
@@ -73,9 +72,8 @@ TEST_CASE("for deny rules an escaped slash is a slash too") {
 
 TEST_CASE("a field by which a server takes another method or path is refused where rules are") {
   const PathRules rules{{"GET"}, {}, {}};
-  for (const std::string_view name :
-       {"X-HTTP-Method-Override", "x-http-method", "X_Method_Override", "X-Original-URL",
-        "X-Rewrite-Url"}) {
+  for (const std::string_view name : {"X-HTTP-Method-Override", "x-http-method",
+                                      "X_Method_Override", "X-Original-URL", "X-Rewrite-Url"}) {
     CAPTURE(name);
     http::Fields fields;
     fields.add(name, "DELETE");

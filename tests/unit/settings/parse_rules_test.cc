@@ -54,8 +54,8 @@ TEST_CASE("rules that make no sense are refused") {
       {with_route("allow: /x"),
        "7:26: \"allow\" must be a list: write it in brackets, as in [a, b]"},
       {with_route("allow: [/x]"), "7:27: must be a mapping of keys and values"},
-      {with_route("allow: [{path: [/x]}]"),
-       "7:28: unknown key \"path\" in \"allow\" in route 1 (did you mean \"paths\"?)"},
+      {with_route("allow: [{methods: [GET], path: [/x]}]"),
+       "7:44: unknown key \"path\" in \"allow\" in route 1 (did you mean \"paths\"?)"},
       {with_route("allow: [{}]"), "7:27: a rule needs methods, paths or both"},
       {with_route("allow: [{paths: []}]"),
        "7:28: \"paths\" needs at least one pattern: without any, remove the key"},
@@ -85,8 +85,9 @@ TEST_CASE("rules that change nothing or contradict each other are refused") {
   good_settings(with_route("allow: [{paths: [/api/**]}], deny: [{paths: [/api/x]}]"));
   good_settings(
       with_route("allow: [{paths: [/api/x]}], deny: [{methods: [DELETE], paths: [/api/**]}]"));
-  good_settings(with_route("match: {path_prefix: /vsa/api}, strip_prefix: /vsa, allow: [{paths: "
-                           "[/api/x, /**/y]}]"));
+  good_settings(
+      with_route("match: {path_prefix: /vsa/api}, strip_prefix: /vsa, allow: [{paths: "
+                 "[/api/x, /**/y]}]"));
 }
 
 TEST_CASE("the number of rules is bounded") {

@@ -60,8 +60,7 @@ TEST_CASE("keys that are unknown, repeated or empty are reported at their place"
 }
 
 TEST_CASE("every key that is not built yet is called so, not unknown") {
-  for (const std::string_view rest :
-       {"connect: {allow: []}", "intercept: {hosts: []}"}) {
+  for (const std::string_view rest : {"connect: {allow: []}", "intercept: {hosts: []}"}) {
     const auto key = rest.substr(0, rest.find(':'));
     CHECK(first_problem_of(with_upstream(rest)) ==
           fmt::format("5:1: \"{}\" is not supported yet", key));
