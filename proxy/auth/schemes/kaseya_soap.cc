@@ -58,6 +58,8 @@ constexpr std::array fields = {
     encoding_field,
 };
 
+constexpr std::array fault_status = {soap_fault_status};
+
 struct Parameters {
   std::string username;
   std::string target;
@@ -185,6 +187,7 @@ const SchemeSpec& kaseya_soap_scheme() {
                                       .login_paths = {},
                                       .stub = soap_stub,
                                       .lost_session_media = LostSessionMedia::xml,
+                                      .lost_session_statuses = fault_status,
                                       .session_lost = says_soap_session_lost,
                                       .make_editor = make_kaseya_soap_editor,
                                       .fault = nullptr,

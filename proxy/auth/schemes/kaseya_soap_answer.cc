@@ -24,7 +24,7 @@ struct SoapAnswer {
   std::string operation;    // "Authenticate", of AuthenticateResponse
   std::string method;       // Method, the same in the result
   base::Secret session_id;  // empty: there is none
-  std::string error;        // ErrorMessage
+  std::string error;        // ErrorMessage, or why there is a fault, in all its languages
   bool is_fault = false;
   std::string fault_code;
 };
@@ -97,13 +97,16 @@ class AnswerReader final : public XmlHandler {
 
   XmlInterest begin_result(const XmlName& name) {
     if (in_fault_ && name.local == "faultcode") return want_text(answer_.fault_code, 3);
+    if (in_fault_ && name.local == "faultstring") return want_text(answer_.error, 3);
+    in_reason_ = in_fault_ && is_soap_space(name.space) && name.local == "Reason";
     in_result_ = in_response_ && name.local.ends_with("Result");
     return in_result_ && is_primitive(answer_.operation) ? want_text(inner_, 3) : XmlInterest::tags;
   }
 
   XmlInterest begin_fault_member(const XmlName& name, std::size_t depth) {
-    const bool is_code = in_fault_ && is_soap_space(name.space) && name.local == "Value" &&
-                         answer_.fault_code.empty();
+    if (!in_fault_ || !is_soap_space(name.space)) return XmlInterest::tags;
+    if (in_reason_ && name.local == "Text") return want_text(answer_.error, depth);
+    const bool is_code = name.local == "Value" && answer_.fault_code.empty();
     return is_code ? want_text(answer_.fault_code, depth) : XmlInterest::tags;
   }
 
@@ -124,7 +127,8 @@ class AnswerReader final : public XmlHandler {
     if (text_ == &session_) {
       answer_.session_id = base::Secret(trim_xml(pending_));
     } else {
-      *text_ = trim_xml(pending_);
+      if (!text_->empty()) text_->push_back(' ');
+      text_->append(trim_xml(pending_));
     }
     base::wipe(pending_);
     text_ = nullptr;
@@ -141,6 +145,7 @@ class AnswerReader final : public XmlHandler {
   bool in_body_ = false;
   bool in_response_ = false;
   bool in_fault_ = false;
+  bool in_reason_ = false;
   bool in_result_ = false;
 };
 
@@ -224,8 +229,8 @@ bool is_servers_own(const SoapAnswer& answer) {
 SoapLoginOutcome read_soap_login(const LoginResponse& response) {
   const int status = response.status;
   const auto answer = read_answer(response.body);
-  // Faults come with status 500.
-  const bool is_refusal = status == 500 && answer && answer->is_fault && !is_servers_own(*answer);
+  const bool is_refusal =
+      status == soap_fault_status && answer && answer->is_fault && !is_servers_own(*answer);
   if (!is_refusal) {
     if (auto error = transient_error(response, "the upstream's url")) {
       return {base::fail(std::move(*error))};
@@ -249,7 +254,8 @@ SoapLoginOutcome read_soap_login(const LoginResponse& response) {
 }
 
 bool says_soap_session_lost(const AnswerLook& answer) {
-  if (answer.status < 200 || answer.status > 299) return false;
+  const bool is_fault = answer.status == soap_fault_status;
+  if (!is_fault && (answer.status < 200 || answer.status > 299)) return false;
   // Every answer is looked at, and hardly any says so: most have neither of these, or an empty
   // <ErrorMessage />.
   const auto may_say_so = [body = answer.body] {
@@ -262,9 +268,9 @@ bool says_soap_session_lost(const AnswerLook& answer) {
     }
     return false;
   };
-  if (!may_say_so()) return false;
+  if (!is_fault && !may_say_so()) return false;
   const auto read = read_answer(answer.body);
-  return read && login_operation(read->operation).empty() &&
+  return read && read->is_fault == is_fault && login_operation(read->operation).empty() &&
          login_operation(read->method).empty() &&
          (is_zero(read->session_id.reveal()) || contains_ignoring_case(read->error, "session"));
 }

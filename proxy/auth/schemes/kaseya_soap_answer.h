@@ -18,8 +18,12 @@ struct SoapLoginOutcome {
 // the answer gets into an error.
 SoapLoginOutcome read_soap_login(const LoginResponse& response);
 
+// The status of an answer whose body is a fault (SOAP 1.1, 6.2; 1.2 part 2, 7.5.2.2).
+inline constexpr int soap_fault_status = 500;
+
 // A successful status, and in the method's own result a SessionID of 0 or an ErrorMessage that
-// speaks of a session. Results of login operations and text deeper inside never count.
+// speaks of a session; or a fault that does. Results of login operations and text deeper inside
+// never count.
 bool says_soap_session_lost(const AnswerLook& answer);
 
 }  // namespace vsaproxy::auth

@@ -27,11 +27,18 @@ std::string result_of(std::string_view method, std::string_view members) {
                   method, members));
 }
 
-std::string fault(std::string_view code) {
+std::string fault(std::string_view code, std::string_view text = "x") {
   return soap(
-      fmt::format("<soap:Fault><faultcode>{}</faultcode><faultstring>x</faultstring>"
+      fmt::format("<soap:Fault><faultcode>{}</faultcode><faultstring>{}</faultstring>"
                   "</soap:Fault>",
-                  code));
+                  code, text));
+}
+
+std::string fault_of_1_2(std::string_view members) {
+  return soap(fmt::format("<soap:Fault><soap:Code><soap:Value>soap:Sender</soap:Value></soap:Code>"
+                          "{}</soap:Fault>",
+                          members),
+              "http://www.w3.org/2003/05/soap-envelope");
 }
 
 std::string login(std::string_view members) { return result_of("Authenticate", members); }
@@ -111,9 +118,8 @@ TEST_CASE("a login that the SOAP API refuses is rejected") {
       {200, fault("soap:Client")},
       {500, fault("soap:Client")},
       {500, fault("soap:VersionMismatch")},
-      {500, soap("<soap:Fault><soap:Code><soap:Value>soap:Sender</soap:Value></soap:Code>"
-                 "</soap:Fault>",
-                 "http://www.w3.org/2003/05/soap-envelope")},
+      {500, fault("soap:Client", "username/password incorrect")},
+      {500, fault_of_1_2("")},
       {400, login(session)},
       {401, ""},
       {403, "<html>"},
@@ -202,4 +208,35 @@ TEST_CASE("an answer says that the session is gone in the method's own result on
   CAPTURE(body);
   CHECK(is_lost(body) == expected);
   CHECK_FALSE(is_lost(body, 500));
+}
+
+TEST_CASE("a fault that speaks of the session says that it is gone, any other does not") {
+  const auto reason = [](std::string_view texts) {
+    return fault_of_1_2(fmt::format("<soap:Reason>{}</soap:Reason>", texts));
+  };
+  const auto [body, expected] = GENERATE_COPY(table<std::string, bool>({
+      {fault("soap:Server", "Session is invalid or has expired"), true},
+      {fault("soap:Client", "no <![CDATA[SESSION]]>"), true},
+      {reason(R"(<soap:Text xml:lang="en">Session expired</soap:Text>)"), true},
+      {reason(R"(<soap:Text xml:lang="en">invalid session</soap:Text>)"
+              R"(<soap:Text xml:lang="de">Sitzung abgelaufen</soap:Text>)"),
+       true},
+      {fault("soap:Server", "no such machine"), false},
+      {fault("soap:Session", "x"), false},
+      {soap("<soap:Fault><faultcode>soap:Server</faultcode><faultstring>x</faultstring><detail>"
+            "<faultstring>session</faultstring>session</detail></soap:Fault>"),
+       false},
+      {reason(R"(<soap:Text xml:lang="en">no such machine</soap:Text>)"), false},
+      {reason("<Text>session</Text>"), false},
+      {fault_of_1_2("<soap:Detail><soap:Text>session</soap:Text></soap:Detail>"), false},
+      {soap("<Fault><faultstring>session</faultstring></Fault>"), false},
+      {result_of("GetAlarm", "<Note>Fault: session</Note>"), false},
+      {"<Fault><faultstring>session</faultstring></Fault>", false},
+      {"<html>Session State Server unavailable</html>", false},
+      {"", false},
+  }));
+  CAPTURE(body);
+  CHECK(is_lost(body, 500) == expected);
+  CHECK_FALSE(is_lost(body, 200));
+  CHECK_FALSE(is_lost(body, 503));
 }
