@@ -20,7 +20,7 @@ enum class Escape : std::uint8_t { none, xml, uri };
 class EscapedText {
  public:
   // Longer texts are not for editing: their map would take memory sixteen times that.
-  static constexpr std::size_t most_bytes = std::size_t{1} << 20;
+  static constexpr std::size_t most_bytes = std::size_t{256} * 1024;
 
   // The next piece: what it means, where it stands and how. Where both have the same length, one
   // byte means one byte. What goes beyond most_bytes is left out.

@@ -2,11 +2,16 @@
 
 #include <expat.h>
 #include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
 #include <memory>
+#include <span>
+#include <utility>
 
 #include "proxy/base/text.h"
 
@@ -24,6 +29,52 @@ struct ParserEnd {
   void operator()(XML_ParserStruct* parser) const { XML_ParserFree(parser); }
 };
 using Parser = std::unique_ptr<XML_ParserStruct, ParserEnd>;
+
+// A parser is made once in a thread and serves small documents one after the other: to make one
+// costs more than to read them. One that has read a large document goes with its memory.
+constexpr std::size_t most_kept = 16 * 1024;
+thread_local Parser kept_parser;
+
+// Against chosen names that all get one hash. Expat would ask the system for another one each time.
+unsigned long hash_salt() {
+  static const unsigned long salt = [] {
+    std::array<unsigned char, sizeof(unsigned long)> bytes{};
+    const bool is_drawn = RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1;
+    return is_drawn ? std::bit_cast<unsigned long>(bytes) : 0;  // 0: Expat's own
+  }();
+  return salt;
+}
+
+// Expat copies what it is given, so large documents come in pieces; not in small ones, since a
+// token that is cut is read again.
+constexpr std::size_t piece = 512 * 1024;
+
+// Borrowed, because a scan may begin another one.
+class ParserLoan {
+ public:
+  ParserLoan(std::size_t size, std::string_view encoding)
+      : is_kept_(size <= most_kept), parser_(std::move(kept_parser)) {
+    const std::string name(encoding);
+    const char* const given = name.empty() ? nullptr : name.c_str();
+    if (parser_ == nullptr) {
+      parser_.reset(XML_ParserCreateNS(given, separator));
+    } else if (XML_ParserReset(parser_.get(), given) != XML_TRUE) {
+      parser_.reset();
+    }
+    if (parser_ != nullptr) XML_SetHashSalt(parser_.get(), hash_salt());
+  }
+  ParserLoan(const ParserLoan&) = delete;
+  ParserLoan& operator=(const ParserLoan&) = delete;
+  ~ParserLoan() {
+    if (is_kept_) kept_parser = std::move(parser_);
+  }
+
+  XML_ParserStruct* get() const { return parser_.get(); }
+
+ private:
+  bool is_kept_;
+  Parser parser_;
+};
 
 tl::unexpected<base::Error> refuse(std::string detail) {
   return base::fail(ErrorKind::bad_request, std::move(detail));
@@ -51,15 +102,35 @@ class Scan {
     XML_SetUnknownEncodingHandler(parser, on_encoding, nullptr);
   }
 
+  Scan(const Scan&) = delete;
+  Scan& operator=(const Scan&) = delete;
+  // Not before the fault's line was counted in it.
+  ~Scan() { OPENSSL_cleanse(last_read_.data(), last_read_.size()); }
+
   Result<void> run(std::string_view document) {
-    const auto status =
-        XML_Parse(parser_, document.data(), static_cast<int>(document.size()), XML_TRUE);
+    auto status = XML_STATUS_OK;
+    do {
+      const std::string_view next = document.substr(0, piece);
+      document.remove_prefix(next.size());
+      status = read(next, document.empty() ? XML_TRUE : XML_FALSE);
+    } while (status == XML_STATUS_OK && !document.empty());
     if (status == XML_STATUS_OK || has_enough_) return {};
     return refuse(fmt::format("{} (line {}, column {})", fault(), XML_GetCurrentLineNumber(parser_),
                               XML_GetCurrentColumnNumber(parser_) + 1));
   }
 
  private:
+  // By a buffer of the parser, so that it can be wiped: a document may hold a session.
+  XML_Status read(std::string_view text, XML_Bool is_last) {
+    const int size = static_cast<int>(text.size());
+    void* const buffer = XML_GetBuffer(parser_, size);
+    if (buffer == nullptr) return XML_STATUS_ERROR;
+    std::copy(text.begin(), text.end(), static_cast<char*>(buffer));
+    const auto status = XML_ParseBuffer(parser_, size, is_last);
+    last_read_ = {static_cast<char*>(buffer), text.size()};
+    return status;
+  }
+
   static Scan& of(void* self) { return *static_cast<Scan*>(self); }
 
   static void on_start(void* self, const XML_Char* name, const XML_Char**) noexcept {
@@ -148,6 +219,7 @@ class Scan {
 
   XML_ParserStruct* parser_;
   XmlHandler& handler_;
+  std::span<char> last_read_;
   std::size_t depth_ = 0;
   std::size_t text_depth_ = no_text;
   XmlTextForm form_ = XmlTextForm::escaped;
@@ -160,9 +232,9 @@ class Scan {
 Result<void> scan_xml(std::string_view document, std::string_view encoding, XmlHandler& handler) {
   if (is_utf16(document)) return refuse("the XML is UTF-16, which can't be edited: write UTF-8");
   if (document.size() > std::numeric_limits<int>::max()) return refuse("the XML is too large");
-  const std::string name(encoding);
-  const Parser parser(XML_ParserCreateNS(name.empty() ? nullptr : name.c_str(), separator));
-  if (parser == nullptr) return base::fail(ErrorKind::system, "there is no memory to read XML");
+  const ParserLoan parser(document.size(), encoding);
+  if (parser.get() == nullptr)
+    return base::fail(ErrorKind::system, "there is no memory to read XML");
   return Scan(parser.get(), handler).run(document);
 }
 
