@@ -3,8 +3,10 @@
 import collections
 import json
 import os
+import pathlib
 
-from support import BASE, SLOWNESS, SystemTest, echo_call, upload_call
+from support import (BASE, SLOWNESS, TIMEOUT, SystemTest, echo_call, eventually,
+                     upload_call)
 
 # Instrumented programs, and VSAPROXY_SHORT=1 for a quick look, get less load, never other bounds.
 IS_SANITIZED = bool(os.environ.get("SANITIZE"))
@@ -75,6 +77,17 @@ class LoadTest(SystemTest):
 
     def statuses(self, responses):
         return dict(collections.Counter(response.status for response in responses))
+
+    def wait_until_stalled(self, proxy):
+        """Until the proxy moved no byte for some looks in a row."""
+        seen = []
+
+        def is_still():
+            fields = pathlib.Path(f"/proc/{proxy.pid}/io").read_text().split()
+            seen.append(fields[fields.index("rchar:") + 1])
+            return len(seen) > 25 and len(set(seen[-25:])) == 1
+
+        eventually(is_still, TIMEOUT, "the proxy never stopped reading for a stalled client")
 
 
 def slow(seconds):

@@ -5,7 +5,6 @@ import asyncio
 import functools
 import hashlib
 import http.client
-import pathlib
 import resource
 import time
 import unittest
@@ -114,17 +113,6 @@ class Transfers(LoadTest):
             self.assertEqual(hashlib.sha256(answer.read()).hexdigest(), expected_sha256(size))
         for connection in connections:
             connection.close()
-
-    def wait_until_stalled(self, proxy):
-        """Until the proxy moved no byte for some looks in a row."""
-        seen = []
-
-        def is_still():
-            fields = pathlib.Path(f"/proc/{proxy.pid}/io").read_text().split()
-            seen.append(fields[fields.index("rchar:") + 1])
-            return len(seen) > 25 and len(set(seen[-25:])) == 1
-
-        eventually(is_still, TIMEOUT, "the proxy never stopped reading for a stalled client")
 
 
 class IdleClients(LoadTest):
