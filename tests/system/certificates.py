@@ -28,10 +28,17 @@ class Authority:
 
     def issue(self, name, addresses=("DNS:localhost", "IP:127.0.0.1", "IP:::1")):
         """A server certificate for these subject alternative names."""
+        return self._issue(name, addresses, "serverAuth")
+
+    def issue_client(self, name, names):
+        """A client certificate for these subject alternative names."""
+        return self._issue(name, names, "clientAuth")
+
+    def _issue(self, name, names, usage):
         return self._make(name, ["-CA", self.ca.certificate, "-CAkey", self.ca.key,
                                  "-addext", "basicConstraints=critical,CA:FALSE",
-                                 "-addext", "extendedKeyUsage=serverAuth",
-                                 "-addext", "subjectAltName=" + ",".join(addresses)])
+                                 "-addext", f"extendedKeyUsage={usage}",
+                                 "-addext", "subjectAltName=" + ",".join(names)])
 
     def issue_expired(self, name):
         """A server certificate for this machine that was good in the first half of 2020 only."""

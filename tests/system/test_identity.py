@@ -195,9 +195,7 @@ class Certificates(ClientsTest):
         self.tls = {"certificate": {"file": "proxy.crt"}, "key": {"file": "proxy.key"}}
 
     def issue_client(self, name, san):
-        made = self.authority._make(name, [
-            "-CA", self.authority.ca.certificate, "-CAkey", self.authority.ca.key,
-            "-addext", "extendedKeyUsage=clientAuth", "-addext", f"subjectAltName=DNS:{san}"])
+        made = self.authority.issue_client(name, [f"DNS:{san}"])
         context = self.authority.client_context()
         context.load_cert_chain(made.certificate, made.key)
         return context
