@@ -7,6 +7,8 @@ import sys
 from support import TIMEOUT
 
 HERE = pathlib.Path(__file__).parent
+PYTHON_VSPC = [sys.executable, "-B", HERE / "vspc_client.py"]
+PYTHON_VSA9 = [sys.executable, "-B", HERE / "vsa9_client.py"]
 
 # By name: what goes before and after BASE_URL USER PASSWORD on the command line.
 CLIENTS = {
@@ -17,6 +19,24 @@ CLIENTS = {
     "PHP without WSDL, SOAP 1.1": (["php", HERE / "soap_client.php"], ["plain", "1.1"]),
     "PHP without WSDL, SOAP 1.2": (["php", HERE / "soap_client.php"], ["plain", "1.2"]),
 }
+VSPC_CLIENTS = {
+    "VSPC, urllib": (PYTHON_VSPC, ["urllib"]),
+    "VSPC, urllib, empty fields": (PYTHON_VSPC, ["urllib", "empty"]),
+    "VSPC, requests": (PYTHON_VSPC, ["requests"]),
+    "VSPC, PHP": (["php", HERE / "vspc_client.php"], []),
+}
+# With the password, and with the access token.
+VSA9_PASSWORD_CLIENTS = {
+    "VSA 9, Python, as the server's page": (PYTHON_VSA9, ["swagger"]),
+    "VSA 9, Python, slash at the end": (PYTHON_VSA9, ["short", "/api/v1.0/auth/"]),
+    "VSA 9, Python, as documented": (PYTHON_VSA9, ["documented", "/API/v1.0/Auth"]),
+    "VSA 9, PHP": (["php", HERE / "vsa9_client.php"], ["swagger"]),
+}
+VSA9_TOKEN_CLIENTS = {
+    "VSA 9, Python, token": (PYTHON_VSA9, ["token", "/api/v1.0/AUTH/"]),
+    "VSA 9, PHP, token": (["php", HERE / "vsa9_client.php"], ["token", "/Api/V1.0/auth/"]),
+}
+UNENCODED = (PYTHON_VSA9, ["unencoded"])
 ROUNDING = ([sys.executable, "-B", HERE / "rounding_client.py"], [])
 
 
