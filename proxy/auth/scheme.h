@@ -89,7 +89,7 @@ struct StubRequest {
   std::string_view path;       // under the base, as in LoginPath; of an editor's call: the target
   std::string_view operation;  // of an editor's call: Inspection::login_operation
   std::string_view content_type;  // of the request
-  std::string_view body;          // of the request; empty where it was not kept
+  std::string_view body;          // of the request; empty for an editor's call
   base::WallTime now;
   base::WallTime expires;    // of the session that stands behind it
   std::string_view failure;  // why there is no session, for a reader; empty: there is one

@@ -61,6 +61,7 @@ void Exchange::begin() {
       session_ && call == nullptr ? config_.editors[buffers_.plan.upstream].get() : nullptr;
   if (editor != nullptr) return begin_edit(*editor);
   prepare_request(session_ ? http::Treatment::strip : http::Treatment::pass);
+  if (call != nullptr) return gather_login();
   seek_credential();
 }
 
@@ -318,7 +319,7 @@ void Exchange::on_request_data(std::string_view data) {
 
 void Exchange::on_request_end() {
   request_ended_ = true;
-  if (state_ == State::gathering_body) return inspect_message();
+  if (state_ == State::gathering_body) return on_gathered();
   // Of unknown length at first, it turned out to be short enough for a replay.
   if (!replayed_ && held_is_complete_ && method_is_replayable()) unreplayable_use_.reset();
   if (!is_sending()) return;

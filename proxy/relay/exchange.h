@@ -53,7 +53,7 @@ class Exchange final : private AnswerHandler,
  private:
   enum class State {
     beginning,
-    gathering_body,  // it is to be edited: whole
+    gathering_body,  // it is to be edited, or answered by what it says: whole
     awaiting_credential,
     awaiting_connection,
     awaiting_continue,       // the head is sent, the body waits for "100 Continue"
@@ -104,6 +104,7 @@ class Exchange final : private AnswerHandler,
   auth::RequestLook look();
   void gather_body();
   void keep_gathered(std::string_view data);
+  void on_gathered();
   void inspect_message();
   void begin_login_operation();
   std::string_view token() const;
@@ -142,6 +143,7 @@ class Exchange final : private AnswerHandler,
 
   // Answers of the proxy's own (exchange_local.cc).
   void answer_with(const base::Error& error);
+  void gather_login();
   void answer_login(const base::Error* failure);
   void answer_preflight();
   void send_local(http::ResponseHead& head, std::string_view body);

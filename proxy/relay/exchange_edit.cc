@@ -14,6 +14,9 @@ namespace {
 
 using base::Error;
 
+// Of a login call that the proxy answers: a form, or a key.
+constexpr std::size_t most_login_bytes = 64 * 1024;
+
 // Of one write: so that a receiver who takes nothing keeps no more than that and high_water.
 constexpr std::size_t most_written = high_water;
 // A head and its pieces.
@@ -57,7 +60,21 @@ void Exchange::gather_body() {
 
 void Exchange::keep_gathered(std::string_view data) {
   deadline_.set(upstream().timeouts.idle);
-  if (auto kept = buffers_.edit.add_to_body(data); !kept) on_request_failed(kept.error());
+  if (buffers_.plan.login == nullptr) {
+    if (auto kept = buffers_.edit.add_to_body(data); !kept) on_request_failed(kept.error());
+    return;
+  }
+  std::string& body = buffers_.held_body;
+  if (data.size() > most_login_bytes - body.size()) {
+    return on_request_failed({base::ErrorKind::body_too_large, "no login call is over 64 KiB"});
+  }
+  body.append(data);
+}
+
+void Exchange::on_gathered() {
+  if (buffers_.plan.login == nullptr) return inspect_message();
+  deadline_.clear();
+  seek_credential();
 }
 
 void Exchange::inspect_message() {

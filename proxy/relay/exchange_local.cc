@@ -17,6 +17,14 @@ void Exchange::answer_with(const base::Error& error) {
   send_local(answer.head, answer.body);
 }
 
+// What the client asks for is in the body.
+void Exchange::gather_login() {
+  if (request().body.kind == http::Framing::none) return seek_credential();
+  enter(State::gathering_body);
+  deadline_.set(upstream().timeouts.idle);
+  invite_body();
+}
+
 // With a placeholder while there is a session of ours, as a failure otherwise: some tools take a
 // 401 for an empty list.
 void Exchange::answer_login(const base::Error* failure) {
@@ -31,6 +39,7 @@ void Exchange::answer_login(const base::Error* failure) {
   asked.operation = buffers_.edit.login_operation();
   asked.path = asked.operation.empty() ? buffers_.plan.login->path : buffers_.plan.target;
   asked.content_type = type != nullptr ? std::string_view(type->value) : "";
+  asked.body = buffers_.held_body;
   asked.now = now;
   asked.expires = now + std::chrono::duration_cast<base::WallTime::duration>(left);
   std::string reason;
