@@ -44,8 +44,7 @@ std::string session_file(std::string_view upstream, std::string_view rest) {
 
 RelayConfigPtr make_config(std::string_view text, const auth::SchemeSpec* scheme) {
   auto parsed = settings::parse_settings(text, "test.yaml");
-  INFO(settings::describe_problems(parsed.problems, text, "test.yaml"));
-  REQUIRE(parsed.problems.empty());
+  ensure(parsed.problems.empty(), settings::describe_problems(parsed.problems, text, "test.yaml"));
   for (auto& credential : parsed.settings.credentials) {
     if (scheme != nullptr) credential.scheme = scheme;
   }
@@ -57,7 +56,7 @@ RelayConfigPtr make_config(std::string_view text, const auth::SchemeSpec* scheme
   }
   auto config = make_relay_config(
       std::make_shared<const settings::Settings>(std::move(parsed.settings)), std::move(sessions));
-  REQUIRE(config.has_value());
+  ensure(config.has_value(), "the configuration is good");
   return *config;
 }
 
@@ -70,7 +69,7 @@ RelayBench::RelayBench(RelayConfigPtr config, const std::string& log_file)
       view_(loop_, *this),
       config_(std::move(config)) {
   auto opened = ops::Log::open(log_to(log_file));
-  REQUIRE(opened.has_value());
+  ensure(opened.has_value(), "the log is open");
   log_ = std::move(*opened);
   const settings::Settings& all = *config_->settings;
   counters_.emplace(metric_set_, config_->settings);
@@ -84,7 +83,7 @@ RelayBench::RelayBench(RelayConfigPtr config, const std::string& log_file)
          .head_limits = {all.limits.header_bytes, all.limits.header_count}},
         {upstream.origin, upstream.connect, upstream.tls, "", upstream.timeouts, upstream.pool},
         upstream.pool.max_connections);
-    REQUIRE(made.has_value());
+    ensure(made.has_value(), "the pool is made");
     pools_.push_back(std::move(*made));
   }
 }
@@ -102,7 +101,7 @@ PeerPtr RelayBench::connect(std::string address, std::optional<routing::LocalUse
   std::unique_ptr<ClientAccess> access;
   if (config_->client_policies[0]) {
     access = std::make_unique<ClientAccess>(address, std::move(user));
-    REQUIRE(access->count(client_counts_, *config_, 0).has_value());
+    ensure(access->count(client_counts_, *config_, 0).has_value(), "the client is counted");
   }
   auto client = std::make_unique<ClientConnection>(*this, *this, std::move(stream), 0,
                                                    std::move(address), std::move(access));
@@ -133,8 +132,7 @@ void RelayBench::drain() {
 }
 
 MemoryPeer& RelayBench::upstream(std::size_t i) {
-  INFO("upstream connection " << i);
-  REQUIRE(i < dialer_.peers().size());
+  ensure(i < dialer_.peers().size(), fmt::format("there is an upstream connection {}", i));
   return *dialer_.peers()[i];
 }
 
@@ -174,7 +172,7 @@ UpstreamPool& RelayBench::pool(const RelayConfig&, std::size_t upstream) {
 
 void RelayBench::on_client_done(ClientConnection& client) {
   const auto found = clients_.find(&client);
-  REQUIRE(found != clients_.end());
+  ensure(found != clients_.end(), "the client is known");
   loop_.destroy_later(std::move(found->second));
   clients_.erase(found);
 }

@@ -2,7 +2,6 @@
 // The relay of one worker on a table: real connections, exchanges, pools and sessions' view, with
 // streams of memory and time turned by hand. One thread.
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -51,6 +50,8 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
 
   void settle() { loop_.settle(); }
   void advance(base::Duration by) { loop_.advance(by); }
+  // Nothing is under way and nothing will happen by itself.
+  bool is_idle() const { return loop_.is_idle(); }
 
   // A new client, and what it gets for one request.
   PeerPtr connect(std::string peer = "127.0.0.1:50000", std::optional<routing::LocalUser> user = {},
