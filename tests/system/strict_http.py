@@ -4,8 +4,10 @@ an upstream received can be compared with what was sent to the proxy. Shares no 
 import dataclasses
 import pathlib
 import re
+import socket
 import threading
 
+from http_tools import parse_responses
 from raw_upstream import RawUpstream
 
 CONFORMANCE = pathlib.Path(__file__).parent.parent / "conformance"
@@ -170,6 +172,11 @@ class Case:
     def is_accepted(self):
         return self.status == 0
 
+    @property
+    def count(self):
+        """How many answers come: one for each request, or one that refuses."""
+        return self.number("messages", 1) if self.is_accepted else 1
+
     def number(self, note, otherwise=None):
         return int(self.notes[note].split()[0]) if note in self.notes else otherwise
 
@@ -184,3 +191,42 @@ def read_cases(folder):
         status, reason = (0, "") if verdict[0] == "accept" else (int(verdict[1]), verdict[2])
         cases.append(Case(path.name, status, reason, notes, message))
     return cases
+
+
+def expected_requests(message):
+    """An accepted message taken apart by the second opinion."""
+    pieces = [message]
+    reader = StrictReader(lambda: pieces.pop() if pieces else b"", takes_odd_forms=True)
+    return list(iter(reader.next, None))
+
+
+def methods_in(message):
+    """Of whatever looks like a request line."""
+    lines = re.findall(rb"(?m)^(?:hello)?([^ \r\n]+) [^ ]+ HTTP/", message)
+    return [method.decode("latin-1") for method in lines]
+
+
+def read_answers(sock, methods, count):
+    """Answers until `count` are complete or the other side closed."""
+    data = b""
+    while True:
+        answers = parse_responses(data, methods) if data else []
+        if count is not None and len([a for a in answers if a.complete]) >= count:
+            return answers
+        try:
+            piece = sock.recv(65536)
+        except ConnectionError:
+            piece = b""
+        if not piece:
+            return answers
+        data += piece
+
+
+def send_pieces(sock, data, piece):
+    """Sends so many bytes at a time, without waiting."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        for begin in range(0, len(data), piece):
+            sock.send(data[begin:begin + piece])
+    except ConnectionError:
+        pass  # refused before its end

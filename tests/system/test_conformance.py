@@ -5,8 +5,9 @@ import re
 import socket
 import unittest
 
-from http_tools import TIMEOUT, parse_responses
-from strict_http import RecordingUpstream, StrictReader, read_cases
+from http_tools import TIMEOUT
+from strict_http import (
+    RecordingUpstream, expected_requests, methods_in, read_answers, read_cases, send_pieces)
 from support import BASE, SystemTest
 
 GOOD = f"GET {BASE}/good HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
@@ -23,31 +24,6 @@ def end_to_end(fields):
     return sorted((name.lower(), value.strip(" \t")) for name, value in fields
                   if name.lower() not in CHANGED | named and "_" not in name
                   and not name.lower().startswith(("proxy-", "x-forwarded-")))
-
-
-def read_answers(sock, methods, count):
-    """Answers until `count` are complete or the other side closed."""
-    data = b""
-    while True:
-        answers = parse_responses(data, methods) if data else []
-        if count is not None and len([a for a in answers if a.complete]) >= count:
-            return answers
-        try:
-            piece = sock.recv(65536)
-        except ConnectionError:
-            piece = b""
-        if not piece:
-            return answers
-        data += piece
-
-
-def send(sock, data, piece):
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
-        for begin in range(0, len(data), piece):
-            sock.send(data[begin:begin + piece])
-    except ConnectionError:
-        pass  # refused before its end
 
 
 class ConformanceTest(SystemTest):
@@ -81,21 +57,13 @@ class Requests(ConformanceTest):
         self.addCleanup(self.upstream.close)
         self.proxy = self.start_proxy(self.config_for(self.upstream))
 
-    def expected_requests(self, message):
-        """An accepted message taken apart by the second opinion."""
-        pieces = [message]
-        reader = StrictReader(lambda: pieces.pop() if pieces else b"", takes_odd_forms=True)
-        return list(iter(reader.next, None))
-
     def exchange(self, case, piece, before=b""):
         """The answers; behind an answer that closes nothing may come, and behind one that does not
         the connection serves a good request."""
-        count = case.number("messages", 1) if case.is_accepted else 1
-        methods = ["GET"] if before else []
-        lines = re.findall(rb"(?m)^(?:hello)?([^ \r\n]+) [^ ]+ HTTP/", case.message)
-        methods += [method.decode("latin-1") for method in lines]
+        count = case.count
+        methods = ["GET"] * bool(before) + methods_in(case.message)
         with self.connect() as sock:
-            send(sock, before + case.message, piece)
+            send_pieces(sock, before + case.message, piece)
             answers = read_answers(sock, methods or ["GET"], count + bool(before))
             if answers and answers[-1].header("Connection") == "close":
                 self.assertEqual(read_answers(sock, ["GET"], None), [], case.name)
@@ -119,8 +87,8 @@ class Requests(ConformanceTest):
 
     def check_accepted(self, case, answers, before):
         what = f"{case.name}: {[(a.status, a.header('X-Proxy-Error')) for a in answers]}"
-        expected = self.expected_requests(case.message)
-        self.assertEqual(len(expected), case.number("messages", 1), what)
+        expected = expected_requests(case.message)
+        self.assertEqual(len(expected), case.count, what)
         self.assertEqual([a.status for a in answers], [200] * (len(expected) + before), what)
         received = self.expect_good(self.upstream, case.name)[before:]
         self.assertEqual(len(received), len(expected), what)
@@ -186,7 +154,7 @@ class Responses(ConformanceTest):
         if case is None:
             peer.answer()
             return False
-        send(peer.sock, case.message, self.piece)
+        send_pieces(peer.sock, case.message, self.piece)
         return "ends" in case.notes
 
     def exchange(self, case):
