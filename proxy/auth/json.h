@@ -1,6 +1,6 @@
 #pragma once
-// Reading JSON that others wrote, with the few questions that login answers and records need; and
-// RapidJSON's writer. Pure, any thread.
+// Reading JSON that others wrote, with the few questions that login answers and records need. Pure,
+// any thread.
 
 #include <string_view>
 
@@ -10,8 +10,6 @@
 #pragma clang attribute push(__attribute__((no_sanitize("pointer-overflow"))), apply_to = function)
 #endif
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -2,11 +2,13 @@
 // What the answers to tools' own logins have in common: JSON, written member by member in order,
 // and the end of the session behind them. Pure, any thread.
 
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "proxy/auth/json.h"
 #include "proxy/auth/scheme.h"
 
 namespace vsaproxy::auth {

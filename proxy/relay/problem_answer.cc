@@ -1,11 +1,11 @@
 #include "proxy/relay/problem_answer.h"
 
 #include <fmt/format.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <utility>
-
-#include "proxy/auth/json.h"
 
 namespace vsaproxy::relay {
 namespace {

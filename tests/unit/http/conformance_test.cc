@@ -98,7 +98,7 @@ std::string response_verdict(const Case& test, std::size_t piece, Transcript& ou
 
 TEST_CASE("every request of the conformance files gets its verdict, however it is split") {
   const auto cases = read_cases("requests");
-  REQUIRE(cases.size() >= 150);
+  REQUIRE(cases.size() >= 300);
   for (const Case& test : cases) {
     Transcript whole;
     CHECK(test.name + " " + request_verdict(test, test.bytes.size(), whole) ==
