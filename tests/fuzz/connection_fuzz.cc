@@ -159,7 +159,6 @@ class Play {
   }
   std::string next_token() { return std::string(token) + std::to_string(++tokens_); }
 
-  // Capitals: send and let the others react. Small letters: something happens to the connection.
   void act(char what, std::size_t which, std::string_view text) {
     if (act_on_client(what, which, text) || act_on_upstream(what, which, text)) {
       if (what != 'c' && what != 'u') bench_.settle();
