@@ -29,7 +29,7 @@ base::Result<void> check_access(const net::PageRequest& request, const std::stri
   if (auto allowed = routing::check_host(rules, authority->host); !allowed) return allowed;
   http::Fields fields;
   for (const auto& [name, value] : request.fields) fields.add(name, value);
-  return routing::check_browser(rules, fields, {});
+  return routing::check_browser(rules, fields, {"http", host->second});
 }
 
 }  // namespace

@@ -156,7 +156,6 @@ Result<void> check_route(const RelayConfig& config, const http::RequestHead& hea
 Result<void> check_browser(const RelayConfig& config, std::size_t listener,
                            const http::RequestHead& head, const http::Target& target) {
   const routing::AccessRules& rules = config.access[listener];
-  if (!rules.same_origin) return routing::check_browser(rules, head.fields, {});
   routing::Destination destination{config.listener_tls[listener] ? "https" : "http", {}};
   if (target.form == http::Form::absolute) {
     destination = {target.scheme, target.authority};

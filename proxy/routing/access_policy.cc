@@ -5,6 +5,7 @@
 
 #include "proxy/base/text.h"
 #include "proxy/http/name_set.h"
+#include "proxy/routing/network.h"
 
 namespace vsaproxy::routing {
 namespace {
@@ -23,6 +24,30 @@ std::optional<http::Origin> origin_of(std::string_view url) {
 
 std::optional<http::Origin> origin_of(const Destination& destination) {
   return origin_of(fmt::format("{}://{}", destination.scheme, destination.authority));
+}
+
+// What a page asks without Referer, such as an image, shows nothing else elsewhere. All browsers
+// name Gecko, as no other program does that has no language of its own to ask for.
+bool names_browser(const http::Fields& fields) {
+  const http::Field* agent = fields.find("User-Agent");
+  return agent != nullptr && agent->value.find("Gecko") != std::string::npos &&
+         fields.has("Accept-Language");
+}
+
+tl::unexpected<base::Error> browser_refused(std::string_view field) {
+  return base::fail(ErrorKind::browser_refused,
+                    fmt::format("the field {} shows that a browser sent the request, and "
+                                "browsers are refused",
+                                field));
+}
+
+// Where browsers add Sec-Fetch-Site (W3C Secure Contexts, 3.1).
+bool is_trustworthy(const Destination& destination) {
+  const auto origin = origin_of(destination);
+  if (!origin) return false;
+  const auto address = parse_address(origin->host);
+  return origin->scheme == "https" || base::equals_ignoring_case(origin->host, "localhost") ||
+         (address && address->is_loopback());
 }
 
 bool is_listed(const AccessRules& rules, const std::optional<http::Origin>& page) {
@@ -78,13 +103,11 @@ base::Result<void> check_browser(const AccessRules& rules, const http::Fields& f
   const auto found =
       std::find_if(fields.all().begin(), fields.all().end(),
                    [](const http::Field& field) { return browser_fields.has(field.name); });
-  if (found == fields.all().end()) return {};
-  if (!rules.same_origin) {
-    return base::fail(ErrorKind::browser_refused,
-                      fmt::format("the field {} shows that a browser sent the request, and "
-                                  "browsers are refused",
-                                  found->name));
+  if (found == fields.all().end()) {
+    if (rules.same_origin || !names_browser(fields) || is_trustworthy(destination)) return {};
+    return browser_refused("User-Agent");
   }
+  if (!rules.same_origin) return browser_refused(found->name);
   return check_page(rules, fields, destination);
 }
 

@@ -36,7 +36,8 @@ struct Destination {
 // Access-Control-Request-Method or Referer. Sec-Fetch-Mode alone is none of them. Error:
 // browser_refused, unless the rules let the page's origin through: each Origin and Referer must be
 // the destination's or a listed one, Sec-Fetch-Site must be same-origin or none, or the page
-// listed.
+// listed. Where browsers send no Sec-Fetch-Site, to http at a name that is not localhost, a page
+// can ask without any of these fields; if no browser may ask, User-Agent tells there.
 base::Result<void> check_browser(const AccessRules& rules, const http::Fields& fields,
                                  const Destination& destination);
 

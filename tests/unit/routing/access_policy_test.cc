@@ -46,6 +46,33 @@ TEST_CASE("what other programs send is not taken for a browser") {
   CHECK(check_browser({}, fields, destination).has_value());
 }
 
+TEST_CASE("where browsers send no Sec-Fetch-Site their User-Agent refuses the request") {
+  http::Fields silent;  // as for an image with no-referrer
+  silent.add("user-agent",
+             "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
+  silent.add("Accept-Language", "en-US");
+  for (const Destination& network :
+       {Destination{"http", "vsa.example.com"}, Destination{"http", "192.0.2.1:80"},
+        Destination{"http", ""}}) {
+    const auto result = check_browser({}, silent, network);
+    REQUIRE_FALSE(result.has_value());
+    CHECK(result.error().kind == ErrorKind::browser_refused);
+    CHECK(check_browser({{}, true, {}}, silent, network).has_value());
+  }
+  for (const Destination& trustworthy :
+       {Destination{"https", "vsa.example.com"}, Destination{"http", "LOCALHOST:1"},
+        Destination{"http", "127.1.2.3"}, Destination{"http", "[::1]:80"}}) {
+    CHECK(check_browser({}, silent, trustworthy).has_value());
+  }
+  http::Fields powershell;
+  powershell.add("User-Agent", "Mozilla/5.0 (Windows NT; Windows NT 10.0) WindowsPowerShell/5.1");
+  powershell.add("Accept-Language", "en-US");
+  CHECK(check_browser({}, powershell, {"http", "vsa.example.com"}).has_value());
+  http::Fields script;
+  script.add("User-Agent", "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko)");
+  CHECK(check_browser({}, script, {"http", "vsa.example.com"}).has_value());
+}
+
 struct BrowserCase {
   std::vector<std::pair<std::string_view, std::string_view>> fields;
   bool is_let_through;
