@@ -40,11 +40,15 @@ SslContextHandle new_context(const SSL_METHOD* method, settings::TlsVersion min_
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                       SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                         SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                         SSL_OP_PRIORITIZE_CHACHA);
   // A record with one system call instead of two: its header is not read apart.
   SSL_CTX_set_read_ahead(context.get(), 1);
   // RFC 9325, 4.2: AEAD with forward secrecy only.
   SSL_CTX_set_cipher_list(context.get(), "ECDHE+AESGCM:ECDHE+CHACHA20");
+  // No finite field groups: the large ones cost the server much for little (CVE-2002-20001).
+  SSL_CTX_set1_groups_list(context.get(), "X25519:P-256:P-384:P-521");
   return context;
 }
 
