@@ -318,24 +318,35 @@ async def _work(report, numbers, is_over, make_call, host, port, keep_alive, tim
 
 
 async def _exchange(reader, writer, call, host, port):
-    fields = {"Host": f"{host}:{port}", **call.headers}
-    if call.body or call.method in ("POST", "PUT"):
-        fields["Content-Length"] = str(len(call.body))
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    writer.write(f"{call.method} {call.target} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
+    writer.write(call_head(call, f"{host}:{port}"))
     if call.body:
         writer.write(call.body)
         await writer.drain()
+    return await read_response(reader, call.method)
+
+
+def call_head(call, authority):
+    """The bytes of a call's head."""
+    fields = {"Host": authority, **call.headers}
+    if call.body or call.method in ("POST", "PUT"):
+        fields["Content-Length"] = str(len(call.body))
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"{call.method} {call.target} HTTP/1.1\r\n{head}\r\n".encode("latin-1")
+
+
+async def read_response(reader, method):
+    """(Response, whether the connection ends with it) of the next final answer. What is cut short
+    raises EOFError or OSError, what is no HTTP ValueError."""
     status = 100
     while 100 <= status < 200:
         head = await reader.readuntil(b"\r\n\r\n")
         status, headers = _parse_head(head[:-4])
     response = Response(status, headers, b"")
     closes = "close" in (response.header("Connection") or "").lower()
-    if call.method == "HEAD" or status in (204, 304):
+    if method == "HEAD" or status in (204, 304):
         return response, closes
     if (response.header("Transfer-Encoding") or "").lower() == "chunked":
-        response.body = await _read_chunks(reader)
+        response.body = await read_chunks(reader)
     elif (length := response.header("Content-Length")) is not None:
         response.body = await reader.readexactly(int(length))
     else:
@@ -344,7 +355,8 @@ async def _exchange(reader, writer, call, host, port):
     return response, closes
 
 
-async def _read_chunks(reader):
+async def read_chunks(reader):
+    """A chunk-coded body, its trailers left out."""
     body = b""
     while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
         body += await reader.readexactly(size)
