@@ -42,7 +42,7 @@ class SocketDial final : public Dial, private StreamHandler {
       socket_ = FileDescriptor(
           socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
       if (!socket_) {
-        note_failure(errno);
+        lacks_resources(errno) ? note_exhaustion(errno) : note_failure(errno);
         continue;
       }
       const int on = 1;
@@ -65,6 +65,12 @@ class SocketDial final : public Dial, private StreamHandler {
     }
     resolver_.distrust(target_.host);
     finish(base::fail(last_error_));
+  }
+
+  // Ours, not the upstream's: the client may try again as soon as there is room.
+  void note_exhaustion(int code) {
+    last_error_ = {ErrorKind::overloaded, std::string("no socket for a connection to ") +
+                                              target_.host + ": " + std::strerror(code)};
   }
 
   void note_failure(int code) {

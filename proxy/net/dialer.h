@@ -34,7 +34,7 @@ class Dialer {
  public:
   virtual ~Dialer() = default;
   // The callback runs once, from the loop, never from inside this call. It may destroy the Dial
-  // only through EventLoop::destroy_later. Errors: upstream_connect, upstream_tls,
+  // only through EventLoop::destroy_later. Errors: upstream_connect, upstream_tls, overloaded,
   // upstream_timeout.
   [[nodiscard]] virtual std::unique_ptr<Dial> dial(const DialTarget& target,
                                                    DialCallback callback) = 0;

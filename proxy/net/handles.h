@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <utility>
 
@@ -71,5 +72,10 @@ class FileDescriptor {
  private:
   int fd_ = -1;
 };
+
+// What errno says when descriptors or the kernel's memory have run out, which passes.
+inline bool lacks_resources(int code) {
+  return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
+}
 
 }  // namespace vsaproxy::net

@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
 
 #include <utility>
 
@@ -54,11 +55,31 @@ base::Result<std::unique_ptr<HttpServer>> HttpServer::start(LibeventLoop& loop, 
   evhttp_set_gencb(server, &HttpServer::on_request, made.get());
   // evhttp closes what it accepts on: it gets a copy.
   const int copy = dup(listening_fd);
-  if (copy < 0 || evhttp_accept_socket(server, copy) != 0) {
+  evhttp_bound_socket* bound = copy < 0 ? nullptr : evhttp_accept_socket_with_handle(server, copy);
+  if (bound == nullptr) {
     if (copy >= 0) ::close(copy);
     return base::fail(base::ErrorKind::system, "the admin listener can't be used");
   }
+  made->pace(loop, evhttp_bound_socket_get_listener(bound));
   return made;
+}
+
+// The listener stops by itself, but has no way to tell us: an event of our own on the same socket
+// notices whatever makes it run, and a moment later lets it go on.
+void HttpServer::pace(LibeventLoop& loop, evconnlistener* listener) {
+  evconnlistener_set_error_cb(
+      listener, [](evconnlistener* failed, void*) noexcept { evconnlistener_disable(failed); });
+  watch_.reset(event_new(
+      loop.base(), evconnlistener_get_fd(listener), EV_READ,
+      [](evutil_socket_t, short, void* self) noexcept {
+        static_cast<HttpServer*>(self)->pause_->start(pause_without_descriptors);
+      },
+      this));
+  pause_ = loop.make_timer([this, listener] {
+    evconnlistener_enable(listener);
+    event_add(watch_.get(), nullptr);
+  });
+  event_add(watch_.get(), nullptr);
 }
 
 void HttpServer::on_request(evhttp_request* request, void* self) noexcept {

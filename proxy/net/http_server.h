@@ -35,8 +35,12 @@ class HttpServer {
 
  private:
   static void on_request(evhttp_request* request, void* self) noexcept;
+  // When descriptors run out, evhttp alone would try again at once and write a line each time.
+  void pace(LibeventLoop& loop, evconnlistener* listener);
 
   HttpServerHandle server_;
+  std::unique_ptr<Timer> pause_;
+  EventHandle watch_;
   Handler handler_;
 };
 

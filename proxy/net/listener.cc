@@ -26,7 +26,6 @@ using base::Result;
 constexpr int backlog = 4096;
 // One turn takes at most so many, so that running exchanges get theirs.
 constexpr int accepts_per_turn = 64;
-constexpr Duration pause_without_descriptors = std::chrono::milliseconds(50);
 
 std::string reason(const std::string& what) { return what + ": " + std::strerror(errno); }
 
@@ -225,7 +224,7 @@ bool Acceptor::accept_one() {
     on_accepted_(std::move(socket), to_string(peer));
     return true;
   }
-  if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+  if (lacks_resources(errno)) {
     // The connection waits in the backlog until something is freed.
     event_del(event_.get());
     pause_->start(pause_without_descriptors);

@@ -58,6 +58,9 @@ class ListeningSockets {
   std::string unix_path_;
 };
 
+// How long connections are left in the backlog after descriptors ran out.
+constexpr Duration pause_without_descriptors = std::chrono::milliseconds(50);
+
 // Accepts on one socket in one worker. Destroying it stops accepting; the socket stays open.
 class Acceptor {
  public:

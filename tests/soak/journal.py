@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import time
 
-from content import IDEMPOTENT, content
+from content import IDEMPOTENT, LARGE, content
 
 # For this long after a trouble ended its traces may still show: a back-off, a waiting login.
 AFTERMATH = 4.0
@@ -95,9 +95,11 @@ class Journal:
         status, allowed = CAUSES.get(reason, (0, set()))
         if answer.status != status or answer.json()["reason"] != reason:
             return f"{answer.status} {answer.body!r}"
-        # The upstream may close a kept connection at the moment at which a write is sent on it.
+        # The upstream may close a kept connection at the moment at which a request goes out on it
+        # that can't be sent again.
+        is_safe = request.method in IDEMPOTENT and len(request.body) < LARGE
         is_untouched = not self.events[request.identity] and not self.applied[request.identity]
-        if reason == "upstream_closed" and request.method not in IDEMPOTENT and is_untouched:
+        if reason == "upstream_closed" and not is_safe and is_untouched:
             self.outcomes["stale connection"] += 1
             return None
         return None if causes & allowed else f"{reason} without a cause"
