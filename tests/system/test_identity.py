@@ -11,7 +11,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 import unittest
 
 from client_tools import KEY, ClientsTest, make_hash, read_all
@@ -314,26 +313,6 @@ class Connections(ClientsTest):
         self.assertEqual(answer.header("Connection"), "close")
         self.assertEqual(request_on(first, "GET", f"{BASE}/x").status, 200)
         first.close()
-
-    def test_without_descriptors_it_goes_on_and_recovers_within_a_second(self):
-        self.start({}, upstream={"pool": {"max_connections": 4}}, workers=1)
-        kept = self.connect()
-        self.assertEqual(self.ask_on(kept).status, 200)
-        # As if everything but a few were in use.
-        most = self.proxy.descriptors() + 3
-        resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE, (most, most))
-        waiting = [self.connect() for _ in range(12)]
-        for sock in waiting:
-            sock.sendall(f"GET {BASE}/x HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        eventually(lambda: self.proxy.descriptors() >= most)
-        self.assertEqual(self.ask_on(kept).status, 200, "those who are in are served")
-        served = waiting.pop(0)
-        for sock in waiting:
-            sock.close()
-        served.close()
-        began = time.monotonic()
-        self.assertEqual(self.ask_on(self.connect()).status, 200)
-        self.assertLess(time.monotonic() - began, 1)
 
     def test_the_limit_is_lowered_to_what_the_descriptors_allow(self):
         def few():

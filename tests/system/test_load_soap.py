@@ -72,8 +72,11 @@ class LargeEdits(LoadTest):
         self.assertEqual(answer.status, 200, text)
         return text
 
-    def assert_bounded(self, what, body, repeats=1, operation="EchoMt", while_sent=None):
+    def assert_bounded(self, what, body, repeats=1, operation="EchoMt", before_sent=None,
+                       while_sent=None):
         self.send(self.message(4 * KIB), "EchoMt")  # what it takes once is no growth
+        if before_sent:
+            before_sent()
         # The peak is counted from now on (proc(5)).
         pathlib.Path(f"/proc/{self.proxy.pid}/clear_refs").write_text("5")
         before = self.proxy.memory()["peak_rss"]
@@ -117,11 +120,9 @@ class LargeEdits(LoadTest):
                 self.wait_until_stalled(self.proxy)
                 server.may_read.set()
 
-            for number in range(3):
-                if number == 1:
-                    server.may_read.clear()
-                answer = self.assert_bounded("a slow server" if number else "the same, fast", body,
-                                             while_sent=release if number == 1 else None)
+            for what, hooks in (("the same, fast", ()), ("a slow server", (
+                    server.may_read.clear, release)), ("the same after it", ())):
+                answer = self.assert_bounded(what, body, 1, "EchoMt", *hooks)
                 self.assertIn(str(len(body) + len(server.session) - 1), answer.decode())
         self.assertEqual(server.errors, [])
 

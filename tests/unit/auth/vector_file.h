@@ -8,11 +8,13 @@
 #include <sstream>
 #include <string>
 
+#include "tests/support/tests_folder.h"
+
 namespace vsaproxy::auth {
 
 // "vsa9.json" for example.
 inline rapidjson::Document read_vectors(const std::string& name) {
-  std::ifstream file(TESTS_DIR "/vectors/" + name);
+  std::ifstream file(tests_folder() / "vectors" / name);
   std::stringstream text;
   text << file.rdbuf();
   rapidjson::Document vectors;

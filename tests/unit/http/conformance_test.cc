@@ -11,6 +11,7 @@
 
 #include "proxy/http/h1_codec.h"
 #include "proxy/http/target.h"
+#include "tests/support/tests_folder.h"
 #include "tests/unit/http/transcript.h"
 
 namespace vsaproxy::http {
@@ -57,7 +58,7 @@ Case read_case(const std::filesystem::path& path) {
 
 std::vector<Case> read_cases(const char* folder) {
   std::vector<Case> cases;
-  const auto path = std::filesystem::path(TESTS_DIR) / "conformance" / folder;
+  const auto path = tests_folder() / "conformance" / folder;
   for (const auto& entry : std::filesystem::directory_iterator(path)) {
     cases.push_back(read_case(entry.path()));
   }

@@ -4,12 +4,13 @@
 
 #include "proxy/settings/known_keys.h"
 #include "proxy/settings/source_text.h"
+#include "tests/support/tests_folder.h"
 #include "tests/unit/settings/settings_fixture.h"
 
 namespace vsaproxy::settings {
 namespace {
 
-const std::filesystem::path config_dir = std::filesystem::path(TESTS_DIR).parent_path() / "config";
+const std::filesystem::path config_dir = tests_folder().parent_path() / "config";
 
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream input(path, std::ios::binary);

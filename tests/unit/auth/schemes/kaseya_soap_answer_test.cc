@@ -3,10 +3,9 @@
 #include <rapidjson/document.h>
 
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <sstream>
 
 #include "tests/unit/auth/scheme_fixture.h"
+#include "tests/unit/auth/vector_file.h"
 
 using namespace vsaproxy;
 using namespace vsaproxy::auth;
@@ -79,12 +78,7 @@ void check_vector(const rapidjson::Value& vector) {
 }  // namespace
 
 TEST_CASE("answers of the SOAP API are told apart") {
-  std::ifstream file(TESTS_DIR "/vectors/vsa_soap.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  rapidjson::Document vectors;
-  vectors.Parse(text.str().c_str());
-  REQUIRE_FALSE(vectors.HasParseError());
+  const auto vectors = read_vectors("vsa_soap.json");
   const auto& answers = vectors["response_classification"];
   REQUIRE(answers.Size() == 4);
   for (const auto& vector : answers.GetArray()) check_vector(vector);

@@ -3,10 +3,9 @@
 #include <rapidjson/document.h>
 
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <sstream>
 
 #include "tests/unit/auth/scheme_fixture.h"
+#include "tests/unit/auth/vector_file.h"
 
 using namespace vsaproxy;
 using namespace vsaproxy::auth;
@@ -64,12 +63,7 @@ const base::Field& field_named(std::string_view key) {
 }  // namespace
 
 TEST_CASE("the covered password of SOAP is that of working clients") {
-  std::ifstream file(TESTS_DIR "/vectors/vsa_soap.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  rapidjson::Document vectors;
-  vectors.Parse(text.str().c_str());
-  REQUIRE_FALSE(vectors.HasParseError());
+  const auto vectors = read_vectors("vsa_soap.json");
   const auto& all = vectors["vsa_soap"];
   REQUIRE(all.Size() == 4);
   for (const auto& vector : all.GetArray()) {
