@@ -55,8 +55,9 @@ class TlsListener(SystemTest):
                   "--jsonfile", "found.json", "--protocols", "--std", "--server-preference",
                   "--fs", "--renegotiation", "--compression", self.server)
         findings = json.loads((self.directory / "found.json").read_text())
-        self.assertEqual([f for f in findings
-                          if f["severity"] not in ("OK", "INFO", "LOW")], [])
+        # One is about the scanner's own OpenSSL, where that has no GOST.
+        self.assertEqual([f for f in findings if f["id"] != "engine_problem"
+                          and f["severity"] not in ("OK", "INFO", "LOW")], [])
         by_id = {finding["id"]: finding["finding"] for finding in findings}
         for check in ("TLS1", "TLS1_1", "cipherlist_NULL", "cipherlist_aNULL", "cipherlist_LOW"):
             self.assertIn("not offered", by_id[check])
