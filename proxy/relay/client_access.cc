@@ -34,14 +34,6 @@ std::optional<ShownKey> shown_key(const KeyRing& ring, const http::RequestHead& 
   return ShownKey{std::move(login->name), std::move(login->secret)};
 }
 
-void remove_own_fields(const ClientPolicy& policy, http::Fields& fields) {
-  const routing::ClientRules& rules = policy.rules;
-  fields.remove_if([&](const http::Field& field) {
-    return (!rules.header_name.empty() && http::same_name(field.name, rules.header_name)) ||
-           (policy.keys && http::same_name(field.name, policy.keys->header));
-  });
-}
-
 // As a key of the counts; empty: a client that is not counted. Whoever is on this machine may open
 // as many connections as it likes, and a trusted proxy has those of many clients.
 std::string counted_name(const std::optional<routing::IpAddress>& address,
@@ -111,7 +103,7 @@ ClientAccess::Progress ClientAccess::decide(Context& context, const RelayConfig&
     // A wrong key is one all the same.
     is_bare_preflight_ = may_be_bare && refusal_ && !ends_connection_;
   }
-  remove_own_fields(*policy, head.fields);
+  routing::remove_own_fields(policy->rules, head.fields);
   return progress;
 }
 

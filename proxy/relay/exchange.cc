@@ -77,16 +77,7 @@ void Exchange::note_observed() {
 }
 
 void Exchange::prepare_request(http::Treatment authorization) {
-  http::RequestHead& head = request();
-  http::prepare_request_fields(
-      head, {.host = config_.host_fields[buffers_.plan.upstream],
-             .authorization = authorization,
-             .cookies = route().pass_cookies ? http::Treatment::pass : http::Treatment::strip});
-  const auto* credential = credential_settings();
-  if (credential != nullptr && credential->scheme->session_lost != nullptr) {
-    http::cut_accept_encoding(head.fields);
-  }
-  head.target = buffers_.plan.target;
+  prepare_upstream_head(config_, buffers_.plan, authorization, request());
 }
 
 bool Exchange::method_is_replayable() const {

@@ -84,10 +84,7 @@ void Exchange::inspect_message() {
     if (auto inspected = edit.inspect(look()); !inspected) return answer_with(inspected.error());
   }
   if (!edit.login_operation().empty()) return begin_login_operation();
-  http::Fields& fields = request().fields;
-  fields.remove("Authorization");
-  if (edit.has_body()) http::drop_body_statements(fields);
-  if (edit.edits_answer()) http::ask_for_editable_answer(fields);
+  edit.prepare_fields(request().fields);
   seek_credential();
 }
 

@@ -103,6 +103,12 @@ Result<void> MessageEdit::inspect(const auth::RequestLook& request) {
   return {};
 }
 
+void MessageEdit::prepare_fields(http::Fields& fields) const {
+  fields.remove("Authorization");
+  if (has_body_) http::drop_body_statements(fields);
+  if (edits_answer_) http::ask_for_editable_answer(fields);
+}
+
 void MessageEdit::leave_unedited() {
   inspection_.body.clear();
   inspection_.target.clear();

@@ -32,6 +32,10 @@ class MessageEdit {
   // The message goes on as the client sent it, and so does its answer.
   void leave_unedited();
 
+  // Once inspected: takes off what states something about the body as it was, and the client's
+  // Authorization; asks for an answer that can be edited.
+  void prepare_fields(http::Fields& fields) const;
+
   // Sending, each time with the token of that time.
   bool has_body() const { return has_body_; }
   std::size_t body_length(std::string_view token) const;

@@ -12,33 +12,6 @@ namespace {
 
 using base::Result;
 
-ForwardRoutes forward_routes(const settings::Settings& settings, std::size_t upstream) {
-  std::vector<routing::RouteRule> rules;
-  std::vector<std::size_t> routes;
-  for (std::size_t i = 0; i < settings.routes.size(); ++i) {
-    const settings::Route& route = settings.routes[i];
-    if (route.upstream != upstream) continue;
-    routing::RouteRule rule = settings::route_rule(route, settings);
-    rule.path_prefix.erase(0, route.strip_prefix.size());
-    if (rule.path_prefix.empty()) rule.path_prefix = "/";
-    rules.push_back(std::move(rule));
-    routes.push_back(i);
-  }
-  return {routing::RouteTable(std::move(rules)), std::move(routes)};
-}
-
-routing::AccessRules access_rules(const settings::Settings& settings,
-                                  const settings::Listener& listener) {
-  routing::AccessRules rules{listener.allowed_hosts, listener.browsers.same_origin,
-                             listener.browsers.origins};
-  if (listener.forward) {
-    for (const settings::Upstream& upstream : settings.upstreams) {
-      rules.allowed_hosts.push_back(upstream.origin.host);
-    }
-  }
-  return rules;
-}
-
 struct TlsFiles {
   std::string certificate;
   base::Secret key;
@@ -98,16 +71,7 @@ Result<std::unique_ptr<const ClientPolicy>> client_policy(const settings::Listen
   auto policy = std::make_unique<ClientPolicy>();
   const settings::Clients& clients = listener.clients;
   routing::ClientRules& rules = policy->rules;
-  rules.allow = clients.allow;
-  rules.deny = clients.deny;
-  rules.trusted_proxies = listener.trusted_proxies;
-  for (const settings::CertificateRule& rule : clients.certificates) {
-    rules.certificates.push_back({rule.name, rule.san_dns});
-  }
-  if (listener.require_header) {
-    rules.header_name = listener.require_header->name;
-    rules.header_value = listener.require_header->value;
-  }
+  rules = settings::client_rules(listener);
   if (auto added = add_users(clients, rules); !added) return base::fail(added.error());
   policy->keys = key_ring(clients);
   if (!rules.has_any() && !policy->keys) return std::unique_ptr<const ClientPolicy>();
@@ -126,7 +90,6 @@ Result<std::string> upstream_ca(const settings::Settings& settings,
 
 Result<void> add_listener(const settings::Settings& settings, const settings::Listener& listener,
                           RelayConfig& config) {
-  config.access.push_back(access_rules(settings, listener));
   auto policy = client_policy(listener);
   if (!policy) return base::fail(policy.error());
   config.client_policies.push_back(std::move(*policy));
@@ -139,15 +102,6 @@ Result<void> add_listener(const settings::Settings& settings, const settings::Li
   if (!tls) return base::fail(tls.error());
   config.listener_tls.back() = std::move(*tls);
   return {};
-}
-
-std::unique_ptr<const auth::MessageEditor> make_editor(
-    const std::vector<settings::Credential>& credentials, const settings::Upstream& upstream) {
-  if (!upstream.credential) return nullptr;
-  const settings::Credential& credential = credentials[*upstream.credential];
-  return credential.scheme->make_editor != nullptr
-             ? credential.scheme->make_editor(credential.values)
-             : nullptr;
 }
 
 }  // namespace
@@ -169,10 +123,7 @@ Result<void> renew_tls(const settings::Settings& settings, const settings::Liste
 
 Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Settings> settings,
                                          std::vector<std::optional<tokens::SessionId>> sessions) {
-  auto config = std::make_shared<RelayConfig>();
-  config->routes = routing::RouteTable(settings::route_rules(*settings));
-  config->has_raw_paths = std::any_of(settings->routes.begin(), settings->routes.end(),
-                                      [](const settings::Route& route) { return route.raw_paths; });
+  auto config = std::make_shared<RelayConfig>(make_request_rules(settings));
   config->sessions = std::move(sessions);
   for (const settings::Listener& listener : settings->listeners) {
     if (auto added = add_listener(*settings, listener, *config); !added) {
@@ -180,11 +131,7 @@ Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Setting
                         "listener " + listener.name + ": " + added.error().detail);
     }
   }
-  for (std::size_t i = 0; i < settings->upstreams.size(); ++i) {
-    const settings::Upstream& upstream = settings->upstreams[i];
-    config->forward.push_back(forward_routes(*settings, i));
-    config->host_fields.push_back(upstream.origin.authority());
-    config->editors.push_back(make_editor(settings->credentials, upstream));
+  for (const settings::Upstream& upstream : settings->upstreams) {
     config->upstream_ca.emplace_back();
     auto ca = upstream_ca(*settings, upstream);
     if (!ca) {
@@ -193,7 +140,6 @@ Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Setting
     }
     config->upstream_ca.back() = std::move(*ca);
   }
-  config->settings = std::move(settings);
   return config;
 }
 

@@ -5,24 +5,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/result.h"
 #include "proxy/net/tls_context.h"
 #include "proxy/relay/key_checker.h"
-#include "proxy/routing/access_policy.h"
+#include "proxy/relay/request_rules.h"
 #include "proxy/routing/client_rules.h"
-#include "proxy/routing/route_table.h"
 #include "proxy/settings/settings.h"
 #include "proxy/tokens/session_update.h"
 
 namespace vsaproxy::relay {
-
-// The routes of one upstream as a forward proxy's client sees them: by the upstream's own paths.
-struct ForwardRoutes {
-  routing::RouteTable table;
-  std::vector<std::size_t> routes;  // index of the table to index into Settings::routes
-};
 
 // Who may ask at one listener.
 struct ClientPolicy {
@@ -30,26 +24,16 @@ struct ClientPolicy {
   KeyRingPtr keys;  // null: none is asked for
 };
 
-struct RelayConfig {
-  std::shared_ptr<const settings::Settings> settings;
-  std::optional<routing::RouteTable> routes;  // always set
-  std::vector<ForwardRoutes> forward;         // by upstream
-  bool has_raw_paths = false;                 // some route lets "%2F" through
+struct RelayConfig : RequestRules {
+  explicit RelayConfig(RequestRules rules) : RequestRules(std::move(rules)) {}
+
   // By listener.
-  std::vector<routing::AccessRules> access;
   std::vector<std::shared_ptr<net::ServerTls>> listener_tls;  // null: plain
   std::vector<std::uint64_t> tls_stamps;                      // of the files that it was read from
   std::vector<std::unique_ptr<const ClientPolicy>> client_policies;  // null: everybody may ask
   // By upstream.
   std::vector<std::optional<tokens::SessionId>> sessions;
   std::vector<std::string> upstream_ca;  // PEM, may be empty
-  std::vector<std::string> host_fields;  // the Host of every request
-  // Null where the credential goes into fields only.
-  std::vector<std::unique_ptr<const auth::MessageEditor>> editors;
-
-  const settings::Credential* credential_of(const settings::Upstream& upstream) const {
-    return upstream.credential ? &settings->credentials[*upstream.credential] : nullptr;
-  }
 };
 
 using RelayConfigPtr = std::shared_ptr<const RelayConfig>;

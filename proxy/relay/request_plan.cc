@@ -33,16 +33,16 @@ std::string_view without_segments(std::string_view path, std::string_view prefix
   return path;
 }
 
-Result<void> find_forward_route(const RelayConfig& config, std::size_t listener,
+Result<void> find_forward_route(const RequestRules& rules, std::size_t listener,
                                 const http::Target& target, RequestPlan& plan) {
   const auto authority = http::parse_authority(target.authority);
   if (!authority) return fail(authority.error());
-  const auto& settings = *config.settings;
+  const auto& settings = *rules.settings;
   bool is_known = false;
   for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
     if (!is_address_of(settings.upstreams[i], *authority)) continue;
     is_known = true;
-    const ForwardRoutes& forward = config.forward[i];
+    const ForwardRoutes& forward = rules.forward[i];
     const auto found =
         forward.table.find(settings.listeners[listener].name, authority->host, plan.path.decoded);
     if (!found) continue;
@@ -55,11 +55,10 @@ Result<void> find_forward_route(const RelayConfig& config, std::size_t listener,
   return fail(ErrorKind::no_route, "no route matches this path");
 }
 
-Result<void> find_reverse_route(const RelayConfig& config, std::size_t listener,
+Result<void> find_reverse_route(const RequestRules& rules, std::size_t listener,
                                 std::string_view host, RequestPlan& plan) {
-  const auto& settings = *config.settings;
-  const auto found =
-      config.routes->find(settings.listeners[listener].name, host, plan.path.decoded);
+  const auto& settings = *rules.settings;
+  const auto found = rules.routes->find(settings.listeners[listener].name, host, plan.path.decoded);
   if (!found) return fail(ErrorKind::no_route, "no route matches this path");
   plan.route = *found;
   plan.upstream = settings.routes[*found].upstream;
@@ -67,13 +66,13 @@ Result<void> find_reverse_route(const RelayConfig& config, std::size_t listener,
 }
 
 // The Host of a request in origin form; empty where HTTP/1.0 has none.
-Result<std::string> allowed_host(const RelayConfig& config, std::size_t listener,
+Result<std::string> allowed_host(const RequestRules& rules, std::size_t listener,
                                  const http::RequestHead& head, RequestPlan& plan) {
   const http::Field* field = head.fields.find("Host");
   if (field == nullptr) return std::string();
   auto authority = http::parse_authority(field->value);
   if (!authority) return fail(ErrorKind::bad_request, "the Host field is not a host");
-  if (auto allowed = routing::check_host(config.access[listener], authority->host); !allowed) {
+  if (auto allowed = routing::check_host(rules.access[listener], authority->host); !allowed) {
     return fail(allowed.error());
   }
   plan.client_authority = field->value;
@@ -100,40 +99,40 @@ const auth::LoginPath* find_login_call(const settings::Credential& credential,
 }
 
 // What routes see differently, once the route is known: most paths have none of it.
-Result<void> check_path(const RelayConfig& config, std::string_view path, http::PathOptions options,
+Result<void> check_path(const RequestRules& rules, std::string_view path, http::PathOptions options,
                         const RequestPlan& plan) {
-  if (!options.has_rules && !config.has_raw_paths) return {};
+  if (!options.has_rules && !rules.has_raw_paths) return {};
   if (plan.path.decoded.find_first_of(";%") == std::string_view::npos) return {};
   if (const auto again = http::normalize_path(path, options); !again) return fail(again.error());
   return {};
 }
 
-Result<void> check_rules(const RelayConfig& config, const http::RequestHead& head,
+Result<void> check_rules(const RequestRules& rules, const http::RequestHead& head,
                          std::string_view sent_path, std::string_view upstream_path,
                          RequestPlan& plan) {
-  const settings::Route& route = config.settings->routes[plan.route];
-  auto allowed = check_path(config, sent_path, {true, route.raw_paths}, plan);
+  const settings::Route& route = rules.settings->routes[plan.route];
+  auto allowed = check_path(rules, sent_path, {true, route.raw_paths}, plan);
   if (allowed) {
     allowed = routing::check_rules(route.rules, head.method, head.fields, upstream_path,
-                                   config.settings->upstreams[plan.upstream].path_case);
+                                   rules.settings->upstreams[plan.upstream].path_case);
   }
   if (allowed) return {};
   base::Error refusal = std::move(allowed.error());
   refusal.detail = fmt::format("route {}: {}", route.name, refusal.detail);
-  if (config.settings->mode == settings::RuleMode::enforce) return fail(std::move(refusal));
+  if (rules.settings->mode == settings::RuleMode::enforce) return fail(std::move(refusal));
   plan.observed = std::move(refusal.detail);
   return {};
 }
 
-Result<void> check_route(const RelayConfig& config, const http::RequestHead& head,
+Result<void> check_route(const RequestRules& rules, const http::RequestHead& head,
                          std::string_view sent_path, RequestPlan& plan) {
-  const auto& settings = *config.settings;
+  const auto& settings = *rules.settings;
   const settings::Route& route = settings.routes[plan.route];
-  if (auto fine = check_path(config, sent_path, {false, route.raw_paths}, plan); !fine) return fine;
+  if (auto fine = check_path(rules, sent_path, {false, route.raw_paths}, plan); !fine) return fine;
   const std::string_view path = plan.is_forward
                                     ? std::string_view(plan.path.decoded)
                                     : without_segments(plan.path.decoded, route.strip_prefix);
-  const auto* credential = config.credential_of(settings.upstreams[plan.upstream]);
+  const auto* credential = rules.credential_of(settings.upstreams[plan.upstream]);
   if (credential != nullptr) {
     const auth::LoginPath* call = find_login_call(*credential, head.method, path);
     if (call != nullptr) {
@@ -143,7 +142,7 @@ Result<void> check_route(const RelayConfig& config, const http::RequestHead& hea
   }
   // A login call that is answered here reaches nobody.
   if (!route.rules.empty() && plan.login == nullptr) {
-    auto allowed = check_rules(config, head, sent_path, path, plan);
+    auto allowed = check_rules(rules, head, sent_path, path, plan);
     if (!allowed) return allowed;
   }
   const auto& limit = settings.limits.request_body;
@@ -153,23 +152,22 @@ Result<void> check_route(const RelayConfig& config, const http::RequestHead& hea
   return {};
 }
 
-Result<void> check_browser(const RelayConfig& config, std::size_t listener,
+Result<void> check_browser(const RequestRules& rules, std::size_t listener,
                            const http::RequestHead& head, const http::Target& target) {
-  const routing::AccessRules& rules = config.access[listener];
-  routing::Destination destination{config.listener_tls[listener] ? "https" : "http", {}};
+  routing::Destination destination{rules.settings->listeners[listener].tls ? "https" : "http", {}};
   if (target.form == http::Form::absolute) {
     destination = {target.scheme, target.authority};
   } else if (const http::Field* host = head.fields.find("Host")) {
     destination.authority = host->value;
   }
-  return routing::check_browser(rules, head.fields, destination);
+  return routing::check_browser(rules.access[listener], head.fields, destination);
 }
 
 // With cors: pass the upstream itself answers for its pages.
-void plan_page(const RelayConfig& config, std::size_t listener, const http::RequestHead& head,
+void plan_page(const RequestRules& rules, std::size_t listener, const http::RequestHead& head,
                RequestPlan& plan) {
-  if (config.settings->routes[plan.route].pass_cors) return;
-  plan.page_origin = routing::listed_origin(config.access[listener], head.fields);
+  if (rules.settings->routes[plan.route].pass_cors) return;
+  plan.page_origin = routing::listed_origin(rules.access[listener], head.fields);
   plan.is_preflight = !plan.page_origin.empty() && routing::is_preflight(head.method, head.fields);
 }
 
@@ -190,9 +188,9 @@ Result<void> plan_login_call(const settings::Route& route, const auth::SchemeSpe
   return {};
 }
 
-Result<void> plan_request(const RelayConfig& config, std::size_t listener,
+Result<void> plan_request(const RequestRules& rules, std::size_t listener,
                           const http::RequestHead& head, RequestPlan& plan) {
-  const settings::Listener& where = config.settings->listeners[listener];
+  const settings::Listener& where = rules.settings->listeners[listener];
   plan.client_authority.clear();
   plan.login = nullptr;
   plan.observed.clear();
@@ -210,15 +208,15 @@ Result<void> plan_request(const RelayConfig& config, std::size_t listener,
   if (plan.is_forward) {
     plan.client_authority = target->authority;
   } else {
-    auto allowed = allowed_host(config, listener, head, plan);
+    auto allowed = allowed_host(rules, listener, head, plan);
     if (!allowed) return fail(allowed.error());
     host = std::move(*allowed);
   }
-  if (auto allowed = check_browser(config, listener, head, *target); !allowed) return allowed;
+  if (auto allowed = check_browser(rules, listener, head, *target); !allowed) return allowed;
   if (target->form == http::Form::asterisk || target->path == "*") {
     return fail(ErrorKind::no_route, "a request for the server as a whole has no route");
   }
-  if (auto read = http::normalize_path(target->path, {false, config.has_raw_paths}, plan.path);
+  if (auto read = http::normalize_path(target->path, {false, rules.has_raw_paths}, plan.path);
       !read) {
     return read;
   }
@@ -226,18 +224,32 @@ Result<void> plan_request(const RelayConfig& config, std::size_t listener,
     return fail(ErrorKind::no_route, plan.is_forward ? "this listener is no forward proxy"
                                                      : "this listener is a forward proxy only");
   }
-  auto found = plan.is_forward ? find_forward_route(config, listener, *target, plan)
-                               : find_reverse_route(config, listener, host, plan);
+  auto found = plan.is_forward ? find_forward_route(rules, listener, *target, plan)
+                               : find_reverse_route(rules, listener, host, plan);
   if (!found) return found;
-  plan_page(config, listener, head, plan);
+  plan_page(rules, listener, head, plan);
   if (plan.is_preflight) return {};
-  if (auto allowed = check_route(config, head, target->path, plan); !allowed) return allowed;
-  plan.target =
-      plan.is_forward
-          ? std::string_view(plan.path.sent)
-          : without_segments(plan.path.sent, config.settings->routes[plan.route].strip_prefix);
+  if (auto allowed = check_route(rules, head, target->path, plan); !allowed) return allowed;
+  plan.target = plan.is_forward ? std::string_view(plan.path.sent)
+                                : without_segments(plan.path.sent,
+                                                   rules.settings->routes[plan.route].strip_prefix);
   plan.target.append(target->query);
   return {};
+}
+
+void prepare_upstream_head(const RequestRules& rules, const RequestPlan& plan,
+                           http::Treatment authorization, http::RequestHead& head) {
+  const settings::Route& route = rules.settings->routes[plan.route];
+  http::prepare_request_fields(
+      head, {.host = rules.host_fields[plan.upstream],
+             .authorization = authorization,
+             .cookies = route.pass_cookies ? http::Treatment::pass : http::Treatment::strip});
+  const auto* credential =
+      plan.passes_login ? nullptr : rules.credential_of(rules.settings->upstreams[plan.upstream]);
+  if (credential != nullptr && credential->scheme->session_lost != nullptr) {
+    http::cut_accept_encoding(head.fields);
+  }
+  head.target = plan.target;
 }
 
 }  // namespace vsaproxy::relay

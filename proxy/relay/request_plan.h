@@ -7,8 +7,9 @@
 
 #include "proxy/base/result.h"
 #include "proxy/http/message.h"
+#include "proxy/http/proxy_fields.h"
 #include "proxy/http/target.h"
-#include "proxy/relay/relay_config.h"
+#include "proxy/relay/request_rules.h"
 
 namespace vsaproxy::relay {
 
@@ -34,7 +35,7 @@ struct RequestPlan {
 // Method, target, Host, browser, path, route, login paths, route rules, body limit. `plan` keeps
 // its memory from one request to the next. Errors: bad_request, bad_path, method_refused,
 // host_not_allowed, browser_refused, route_denied, no_route, body_too_large.
-base::Result<void> plan_request(const RelayConfig& config, std::size_t listener,
+base::Result<void> plan_request(const RequestRules& rules, std::size_t listener,
                                 const http::RequestHead& head, RequestPlan& plan);
 
 // The target of a request that was meant for a proxy: not a path, and not "*".
@@ -43,5 +44,10 @@ bool is_for_a_proxy(std::string_view target);
 // What becomes of a login or logout call under the route's login_paths. Error: route_denied.
 base::Result<void> plan_login_call(const settings::Route& route, const auth::SchemeSpec& scheme,
                                    const auth::LoginPath& call, RequestPlan& plan);
+
+// From the client's head to the upstream's, without what the credential adds: fields, Host and
+// target. `authorization`: pass where no session of ours goes with it.
+void prepare_upstream_head(const RequestRules& rules, const RequestPlan& plan,
+                           http::Treatment authorization, http::RequestHead& head);
 
 }  // namespace vsaproxy::relay

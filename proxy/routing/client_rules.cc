@@ -99,4 +99,11 @@ Result<void> check_required_header(const ClientRules& rules, const http::Fields&
       fmt::format("the field {} is required, with the configured value", rules.header_name));
 }
 
+void remove_own_fields(const ClientRules& rules, http::Fields& fields) {
+  fields.remove_if([&](const http::Field& field) {
+    return (!rules.header_name.empty() && http::same_name(field.name, rules.header_name)) ||
+           (!rules.key_header.empty() && http::same_name(field.name, rules.key_header));
+  });
+}
+
 }  // namespace vsaproxy::routing

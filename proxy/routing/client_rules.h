@@ -35,6 +35,7 @@ struct ClientRules {
   std::vector<Certificate> certificates;  // empty: whatever TLS accepts
   std::string header_name;                // empty: none is required
   std::string header_value;
+  std::string key_header;  // the field of API keys, which are checked elsewhere; empty: none
 
   // False if every request would pass: there is nothing to ask.
   bool has_any() const;
@@ -54,5 +55,8 @@ base::Result<void> check_user(const ClientRules& rules, const std::optional<Loca
 base::Result<std::string_view> check_certificate(const ClientRules& rules,
                                                  const std::vector<std::string>& dns_names);
 base::Result<void> check_required_header(const ClientRules& rules, const http::Fields& fields);
+
+// The fields that were for the proxy: the required one, and that of the keys.
+void remove_own_fields(const ClientRules& rules, http::Fields& fields);
 
 }  // namespace vsaproxy::routing

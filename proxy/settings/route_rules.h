@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "proxy/routing/access_policy.h"
+#include "proxy/routing/client_rules.h"
 #include "proxy/routing/route_table.h"
 #include "proxy/settings/settings.h"
 
@@ -13,5 +15,12 @@ routing::RouteRule route_rule(const Route& route, const Settings& settings);
 
 // The rules of all routes, by the same indexes as Settings::routes.
 std::vector<routing::RouteRule> route_rules(const Settings& settings);
+
+// The names by which clients may call the listener, those of the upstreams in forward mode too, and
+// what browsers may.
+routing::AccessRules access_rules(const Settings& settings, const Listener& listener);
+
+// Without users and groups, which have to be looked up first.
+routing::ClientRules client_rules(const Listener& listener);
 
 }  // namespace vsaproxy::settings
