@@ -99,10 +99,13 @@ class Exchange final : private AnswerHandler,
   bool can_replay() const;
   tokens::Replayable replayable() const;
 
-  // Messages that carry the session (exchange_edit.cc).
+  // Messages that carry the session, and logins to be answered by what they say
+  // (exchange_edit.cc).
   void begin_edit(const auth::MessageEditor& editor);
   auth::RequestLook look();
   void gather_body();
+  void gather_login();
+  void begin_gathering();
   void keep_gathered(std::string_view data);
   void on_gathered();
   void inspect_message();
@@ -143,7 +146,6 @@ class Exchange final : private AnswerHandler,
 
   // Answers of the proxy's own (exchange_local.cc).
   void answer_with(const base::Error& error);
-  void gather_login();
   void answer_login(const base::Error* failure);
   void answer_preflight();
   void send_local(http::ResponseHead& head, std::string_view body);

@@ -1,5 +1,6 @@
 // The part of an exchange for messages that carry the session: the body is gathered and inspected,
-// sent with the token at its places, and an answer that names the API's address gets ours.
+// sent with the token at its places, and an answer that names the API's address gets ours. Login
+// calls that the proxy answers are gathered likewise.
 
 #include <array>
 #include <string>
@@ -13,9 +14,12 @@ namespace vsaproxy::relay {
 namespace {
 
 using base::Error;
+using base::ErrorKind;
 
 // Of a login call that the proxy answers: a form, or a key.
 constexpr std::size_t most_login_bytes = 64 * 1024;
+
+Error login_too_large() { return {ErrorKind::body_too_large, "no login call is over 64 KiB"}; }
 
 // Of one write: so that a receiver who takes nothing keeps no more than that and high_water.
 constexpr std::size_t most_written = high_water;
@@ -53,6 +57,20 @@ void Exchange::gather_body() {
   if (request().body.kind == http::Framing::none) return inspect_message();
   const auto begun = buffers_.edit.begin_body(request(), settings().limits.soap_body);
   if (!begun) return answer_with(begun.error());
+  begin_gathering();
+}
+
+// What the client asks for is in the body.
+void Exchange::gather_login() {
+  const http::BodyFraming& body = request().body;
+  if (body.kind == http::Framing::none) return seek_credential();
+  if (body.kind == http::Framing::length && body.length > most_login_bytes) {
+    return answer_with(login_too_large());
+  }
+  begin_gathering();
+}
+
+void Exchange::begin_gathering() {
   enter(State::gathering_body);
   deadline_.set(upstream().timeouts.idle);
   invite_body();
@@ -66,7 +84,7 @@ void Exchange::keep_gathered(std::string_view data) {
   }
   std::string& body = buffers_.held_body;
   if (data.size() > most_login_bytes - body.size()) {
-    return on_request_failed({base::ErrorKind::body_too_large, "no login call is over 64 KiB"});
+    return on_request_failed(login_too_large());
   }
   body.append(data);
 }

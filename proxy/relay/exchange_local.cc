@@ -17,14 +17,6 @@ void Exchange::answer_with(const base::Error& error) {
   send_local(answer.head, answer.body);
 }
 
-// What the client asks for is in the body.
-void Exchange::gather_login() {
-  if (request().body.kind == http::Framing::none) return seek_credential();
-  enter(State::gathering_body);
-  deadline_.set(upstream().timeouts.idle);
-  invite_body();
-}
-
 // With a placeholder while there is a session of ours, as a failure otherwise: some tools take a
 // 401 for an empty list.
 void Exchange::answer_login(const base::Error* failure) {
