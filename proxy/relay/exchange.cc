@@ -280,7 +280,7 @@ void Exchange::invite_body() {
 bool Exchange::is_sending() const {
   return connection_ && !upload_is_stopped_ &&
          (state_ == State::awaiting_answer || state_ == State::holding_answer ||
-          state_ == State::relaying_answer);
+          state_ == State::editing_answer || state_ == State::relaying_answer);
 }
 
 bool Exchange::wants_request_body() const {

@@ -38,6 +38,11 @@ std::size_t write_pieces(EditedPieces& pieces, std::string_view head, Receiver& 
   return size;
 }
 
+void warn_of_large_answer(ops::Log& log, std::string_view upstream) {
+  log.write(ops::LogLevel::warning, "an answer over limits.soap_body passed without our address",
+            {{"upstream", upstream}});
+}
+
 }  // namespace
 
 auth::RequestLook Exchange::look() {
@@ -160,14 +165,16 @@ bool Exchange::begin_answer_edit() {
     http::drop_body_statements(answer.fields);
   }
   // Without an address of ours there is nothing to put in.
-  return !buffers_.plan.client_authority.empty() &&
-         edit.begin_answer(answer, settings().limits.soap_body);
+  if (buffers_.plan.client_authority.empty()) return false;
+  const auto use = edit.begin_answer(answer, settings().limits.soap_body);
+  if (use == MessageEdit::AnswerUse::too_large) {
+    warn_of_large_answer(context_.log(), upstream().name);
+  }
+  return use == MessageEdit::AnswerUse::edited;
 }
 
 void Exchange::give_up_answer_edit(std::string_view data) {
-  context_.log().write(ops::LogLevel::warning,
-                       "an answer over limits.soap_body passed without our address",
-                       {{"upstream", upstream().name}});
+  warn_of_large_answer(context_.log(), upstream().name);
   forward_head();
   if (!buffers_.edit.answer_so_far().empty()) forward_data(buffers_.edit.answer_so_far());
   if (state_ != State::finished) forward_data(data);

@@ -139,14 +139,17 @@ void MessageEdit::clean_locations(http::Fields& fields) const {
   }
 }
 
-bool MessageEdit::begin_answer(const http::ResponseHead& head, std::size_t limit) {
-  if (!edits_answer_ || head.status != 200 || head.body.kind == http::Framing::none) return false;
+MessageEdit::AnswerUse MessageEdit::begin_answer(const http::ResponseHead& head,
+                                                 std::size_t limit) {
+  if (!edits_answer_ || head.status != 200 || head.body.kind == http::Framing::none) {
+    return AnswerUse::as_it_is;
+  }
   const http::Field* type = head.fields.find("Content-Type");
   if (type == nullptr || !auth::is_xml(type->value) || has_content_coding(head.fields)) {
-    return false;
+    return AnswerUse::as_it_is;
   }
   answer_limit_ = limit;
-  return !is_known_longer(head.body, limit);
+  return is_known_longer(head.body, limit) ? AnswerUse::too_large : AnswerUse::edited;
 }
 
 bool MessageEdit::add_to_answer(std::string_view data) {

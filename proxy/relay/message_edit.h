@@ -47,8 +47,9 @@ class MessageEdit {
   // The answer. Takes the token out of Location and Content-Location.
   void clean_locations(http::Fields& fields) const;
   bool edits_answer() const { return edits_answer_; }
-  // True if it is one to be edited, by its head: then it is held whole, up to `limit` bytes.
-  bool begin_answer(const http::ResponseHead& head, std::size_t limit);
+  // By its head: one to be edited is held whole, up to `limit` bytes.
+  enum class AnswerUse { as_it_is, edited, too_large };
+  AnswerUse begin_answer(const http::ResponseHead& head, std::size_t limit);
   // False if that would be too much: nothing of `data` is kept.
   bool add_to_answer(std::string_view data);
   std::string_view answer_so_far() const { return answer_; }
