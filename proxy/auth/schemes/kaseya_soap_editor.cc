@@ -181,7 +181,7 @@ class KaseyaSoapEditor final : public MessageEditor {
     }
     constexpr std::array<std::string_view, 3> descriptions = {"wsdl", "singleWsdl", "disco"};
     const bool is_description =
-        request.method == "GET" &&
+        (request.method == "GET" || request.method == "HEAD") &&
         std::any_of(descriptions.begin(), descriptions.end(), [query](std::string_view name) {
           return base::equals_ignoring_case(query, name);
         });

@@ -50,6 +50,7 @@ TEST_CASE("an editor needs the body of SOAP calls, the target of others, and not
           {"GET", "/vsaWS/KaseyaWS.asmx/PrimitiveX?XmlRequest=", "", Part::target},
           {"GET", "/vsaWS/KaseyaWS.asmx", "", Part::nothing},
           {"GET", "/vsaWS/KaseyaWS.asmx?WSDL", "", Part::nothing},
+          {"HEAD", "/vsaWS/KaseyaWS.asmx?WSDL", "", Part::nothing},
           {"POST", "/vsaWS/KaseyaWS.asmxx", "text/xml", Part::nothing},
           {"POST", "/x/vsaWS/KaseyaWS.asmx", "text/xml", Part::nothing},
           {"GET", "/", "", Part::nothing},
@@ -138,7 +139,10 @@ TEST_CASE("the addresses in a description that are the server's own become the p
   CHECK_FALSE(plain->edits_answer(Request("GET", "/vsaWS/KaseyaWS.asmx").look()));
   CHECK_FALSE(plain->edits_answer(Request("GET", "/vsaWS/KaseyaWS.asmx?op=WSDL").look()));
   CHECK_FALSE(plain->edits_answer(Request("GET", "/other.asmx?WSDL").look()));
-  CHECK_FALSE(plain->edits_answer(Request("HEAD", "/vsaWS/KaseyaWS.asmx?WSDL").look()));
+  // The head alone, whose length and tag would be those of the server's own (RFC 9110, 8.6).
+  CHECK(plain->edits_answer(Request("HEAD", "/vsaWS/KaseyaWS.asmx?WSDL").look()));
+  CHECK_FALSE(plain->edits_answer(Request("HEAD", "/vsaWS/KaseyaWS.asmx").look()));
+  CHECK_FALSE(plain->edits_answer(Request("PUT", "/vsaWS/KaseyaWS.asmx?WSDL").look()));
 
   const auto [before, after] = GENERATE(table<std::string_view, std::string_view>({
       {R"(<w:port xmlns:w="w" xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/"><soap:address location="https://inner:8443/vsaWS/KaseyaWS.asmx" /></w:port>)",
