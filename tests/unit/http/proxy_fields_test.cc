@@ -223,4 +223,39 @@ TEST_CASE("codings that cannot be looked into are not asked for") {
   CHECK(none.all().empty());
 }
 
+TEST_CASE("an answer that is to be edited is asked for whole and in no coding") {
+  Fields fields = fields_of({{"accept-encoding", "gzip"},
+                             {"Range", "bytes=0-1"},
+                             {"Accept-Encoding", "br"},
+                             {"if-range", "\"1\""},
+                             {"If-None-Match", "\"1\""},
+                             {"Accept-Ranges", "bytes"}});
+  ask_for_editable_answer(fields);
+  CHECK(names_of(fields) == "accept-encoding If-None-Match Accept-Ranges ");
+  CHECK(fields.find("Accept-Encoding")->value == "identity");
+  Fields none;
+  ask_for_editable_answer(none);
+  CHECK(names_of(none) == "Accept-Encoding ");
+  CHECK(none.find("Accept-Encoding")->value == "identity");
+}
+
+TEST_CASE("what states something about the bytes of a body goes when it was edited") {
+  Fields fields = fields_of({{"Content-MD5", "1"},
+                             {"digest", "sha-256=1"},
+                             {"Content-Type", "text/xml"},
+                             {"Content-Digest", "sha-256=:1:"},
+                             {"REPR-DIGEST", "sha-256=:1:"},
+                             {"ETag", "\"1\""},
+                             {"etag", "W/\"2\""},
+                             {"Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"},
+                             {"Accept-Ranges", "bytes"},
+                             {"X-ETag", "3"},
+                             {"Want-Digest", "sha-256"}});
+  drop_body_statements(fields);
+  CHECK(names_of(fields) == "Content-Type Last-Modified X-ETag Want-Digest ");
+  Fields none;
+  drop_body_statements(none);
+  CHECK(none.all().empty());
+}
+
 }  // namespace vsaproxy::http
