@@ -25,9 +25,9 @@ std::size_t value_start(std::string_view line, std::size_t end) {
   if (at < line.size() && (line[at] == '"' || line[at] == '\'')) ++at;
   at = skip_spaces(line, at);
   if (at < line.size() && (line[at] == ':' || line[at] == '=')) return at + 1;
-  // "password hunter2": the colon was forgotten.
-  const bool ends_word = end == line.size() || line[end] == ' ' || line[end] == '\t';
-  return ends_word ? end : std::string_view::npos;
+  // "password hunter2": the colon was forgotten. `at` is the value, or the end of the line.
+  const auto close = end < line.size() && (line[end] == '"' || line[end] == '\'') ? end + 1 : end;
+  return at > close || at == line.size() ? close : std::string_view::npos;
 }
 
 // The end of "{file: PATH}" or its like at the start of the text; npos if it is none.
