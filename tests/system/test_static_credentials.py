@@ -4,7 +4,10 @@ import base64
 import unittest
 
 from raw_upstream import RawUpstream
-from support import SystemTest
+from support import TOKEN, SystemTest, eventually
+
+# A login, and whoever waits for one, takes longer than a client of these tests.
+PATIENT = {"login_timeout": "2m"}
 
 
 class StaticCredentials(SystemTest):
@@ -48,13 +51,44 @@ class StaticCredentials(SystemTest):
         self.assertEqual(self.get().status, 200)
 
     def test_a_token_that_basic_cannot_carry_is_never_sent(self):
-        auth = {**self.vsa10("s3cret"), "login_timeout": "300ms"}
+        auth = self.vsa10("s3cret")
         self.write_secret("id", "with:colon")
-        self.start("x", auth)
-        answer = self.get()
-        self.assertEqual(answer.status, 503)
-        self.assertIn("token_id has a colon", answer.json()["detail"])
+        self.start("x", {**auth, **PATIENT})
+        self.check_told_at_once("token_id has a colon")
         self.assertEqual(self.heads, [])
+
+    def test_a_header_that_is_no_field_value_is_told_at_once_and_mended_by_another(self):
+        good = base64.b64encode(b"svc:pass word").decode()
+        self.start(good, {"type": "header", "name": "Authorization", **PATIENT,
+                          "value": {"file": self.write_secret("value", "two\nlines")}})
+        self.check_told_at_once("line break")
+        self.write_secret("value", f"Basic {good}")
+        eventually(lambda: self.get().status == 200)
+
+    def check_told_at_once(self, text):
+        for _ in range(3):
+            answer = self.get()  # waits for less than login_timeout
+            self.assertEqual((answer.status, answer.header("X-Proxy-Error")),
+                             (503, "login_unavailable"))
+            self.assertIn(text, answer.json()["detail"])
+
+
+class LoginsWithoutSecret(SystemTest):
+    def test_a_secret_that_vanished_is_told_at_once_and_looked_for_again(self):
+        simulator = self.start_simulator(login="failing")
+        proxy = self.start_proxy(self.config(simulator.url, auth=self.credential(
+            login_timeout="2m", backoff={"min_backoff": "300ms", "max_backoff": "1m"})))
+        proxy.wait_for_log("login failed, backing off .*result=login_unavailable")
+        (self.directory / "vsa.pat").unlink()
+        proxy.wait_for_log("login failed, backing off .*result=configuration")
+        simulator.configure(login="ok")
+        for _ in range(3):
+            answer = proxy.get("/echoauth")
+            self.assertEqual((answer.status, answer.header("X-Proxy-Error")),
+                             (503, "login_unavailable"))
+            self.assertIn("vsa.pat does not exist", answer.json()["detail"])
+        self.write_secret("vsa.pat", TOKEN)
+        eventually(lambda: proxy.get("/echoauth").status == 200)
 
 
 if __name__ == "__main__":

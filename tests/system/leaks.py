@@ -1,0 +1,59 @@
+"""Whether a secret shows in what a program wrote: as it is, or in a coding that gives it away."""
+
+import base64
+import html
+import json
+import re
+import urllib.parse
+
+# Shorter ones would be found by chance in coded form.
+LEAST_CODED = 8
+
+
+def parts_of(secret):
+    """What alone is a secret already: each long line of a PEM or text, and the private elements of
+    an RSAKeyValue. The secret itself, where it is one line."""
+    if "<RSAKeyValue>" in secret:
+        return set(re.findall(r"<(?:D|P|Q|DP|DQ|InverseQ)>([^<]+)</", secret))
+    lines = {line.strip() for line in secret.strip().splitlines()}
+    if len(lines) == 1:
+        return lines
+    return {line for line in lines if len(line) >= 16 and not line.startswith("-----")}
+
+
+def base64_cores(data):
+    """What base64 of anything around these bytes contains, whatever stands before and after."""
+    for before in range(3):
+        coded = base64.b64encode(b"\0" * before + data).decode().rstrip("=")
+        end = len(coded) - ((before + len(data)) % 3 != 0)
+        yield coded[(0, 2, 3)[before]:end]
+
+
+def forms_of(secret):
+    """{form: what it is} of one secret, as bytes."""
+    forms = {secret.encode(): "as it is", secret.encode("latin-1", "replace"): "in latin-1"}
+    if len(secret) < LEAST_CODED:
+        return forms
+    data = secret.encode()
+    for core in base64_cores(data):
+        forms[core.encode()] = "in base64"
+        forms[core.replace("+", "-").replace("/", "_").encode()] = "in base64url"
+    for coded in (urllib.parse.quote(secret, safe=""), urllib.parse.quote(secret),
+                  urllib.parse.quote_plus(secret)):
+        forms[coded.encode()] = "URL-encoded"
+        forms[re.sub("%..", lambda match: match[0].lower(), coded).encode()] = "URL-encoded"
+    forms[data.hex().encode()] = forms[data.hex().upper().encode()] = "in hex"
+    forms[json.dumps(secret)[1:-1].encode()] = "as JSON"
+    forms[json.dumps(secret, ensure_ascii=False)[1:-1].encode()] = "as JSON"
+    forms[html.escape(secret).encode()] = forms[html.escape(secret, False).encode()] = "as XML"
+    return forms
+
+
+def leaks(secrets, outputs):
+    """Lines that say which secret shows where, without telling it. `outputs`: {where: bytes}."""
+    found = []
+    for secret in sorted(part for whole in secrets for part in parts_of(whole) if part):
+        for form, name in forms_of(secret).items():
+            found += [f"{where} has a secret {name}: {secret[:4]}..., {len(secret)} characters"
+                      for where, text in outputs.items() if form in text]
+    return found
