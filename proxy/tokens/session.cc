@@ -362,8 +362,9 @@ void Session::fail(Error error) {
        {"result", base::reason_text(error.kind)},
        {"retry_in", wait},
        {"detail", error.detail}});
-  state_.block =
-      LoginBlock{{client_reason(error.kind), std::move(error.detail)}, tools_.loop.now() + delay};
+  state_.block = LoginBlock{{client_reason(error.kind), std::move(error.detail)},
+                            tools_.loop.now() + delay,
+                            error.kind == ErrorKind::configuration};
   if (!is_final) retry_timer_->start(delay);
   end_login();
 }

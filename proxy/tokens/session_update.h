@@ -22,6 +22,9 @@ using CredentialPtr = std::shared_ptr<const auth::Credential>;
 struct LoginBlock {
   base::Error error;
   base::Time until{};
+  // The next try fails like this one, unless somebody mends the configuration or a secret first:
+  // nothing to wait for.
+  bool needs_repair = false;
 };
 
 // The whole state of a session, as the workers need it.

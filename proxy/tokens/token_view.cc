@@ -34,7 +34,8 @@ std::optional<Error> TokenView::block_for(const Session& session, const Need& ne
   const auto& block = state.block;
   if (!block || loop_.now() >= block->until) return std::nullopt;
   // A refused request has an answer already; any other waits if a try comes in time.
-  if (need.newer_than == 0 && block->until <= deadline) return std::nullopt;
+  const bool is_worth_waiting = need.newer_than == 0 && !block->needs_repair;
+  if (is_worth_waiting && block->until <= deadline) return std::nullopt;
   Error error = block->error;
   error.retry_after = until(loop_.now(), block->until);
   return error;

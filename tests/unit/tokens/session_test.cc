@@ -352,6 +352,7 @@ TEST_CASE("a missing secret is no login, and is looked for again") {
   bench.start();
   CHECK(bench.sent == 0);
   CHECK(bench.state().block->error.kind == ErrorKind::login_unavailable);
+  CHECK(bench.state().block->needs_repair);
   CHECK(bench.count("transient") == 0);
   bench.secret_is_missing = false;
   SECTION("after the back-off") {
@@ -363,6 +364,22 @@ TEST_CASE("a missing secret is no login, and is looked for again") {
     bench.session().poll();
     bench.loop.settle();
     CHECK(bench.sent == 1);
+  }
+}
+
+TEST_CASE("only a fault of the configuration or of a secret is called one that needs repair") {
+  SECTION("a server that is down does not") {
+    SessionBench bench;
+    bench.start();
+    bench.fail_on_the_way();
+    CHECK_FALSE(bench.state().block->needs_repair);
+  }
+  SECTION("a secret that cannot be sent does") {
+    SessionBench bench("", "    type: header\n    name: X-Api-Key\n    value: {file: api.key}\n");
+    bench.secret = "two\nlines";
+    bench.start();
+    REQUIRE(bench.state().block.has_value());
+    CHECK(bench.state().block->needs_repair);
   }
 }
 

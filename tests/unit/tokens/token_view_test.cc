@@ -190,6 +190,19 @@ TEST_CASE("a block that ends within the patience is worth waiting for") {
   CHECK(waiter.retry_after() == seconds(8));
 }
 
+TEST_CASE("a block that only a repair ends is told at once") {
+  Bench bench;
+  SessionUpdate broken = bench.block_of(ErrorKind::login_unavailable, seconds(1));
+  broken.block->needs_repair = true;
+  Waiter waiter;
+  CHECK(bench.get(replayable) == "0");
+  const auto wait = bench.view.wait_for(replayable, patience, waiter);
+  bench.view.update(id, broken);
+  CHECK(waiter.reason() == "login_unavailable");
+  CHECK(waiter.retry_after() == seconds(1));
+  CHECK(bench.get(replayable) == "login_unavailable");
+}
+
 TEST_CASE("a block over which time has passed is no block, and the login is asked for") {
   Bench bench;
   bench.view.update(id, bench.block_of(ErrorKind::login_rejected, seconds(90)));
