@@ -113,7 +113,8 @@ def vspc_cases():
                {"password": password, "totp": seed}, **by_name)
     yield vspc("key", {"private_key": sample["private_xml"]}, {}, api="v3")
     yield vspc("key v2", {"private_key": sample["private_xml"]}, {"challenge": "binary"}, api="v2")
-    yield vspc("key v1", {"private_key": sample["private_xml"]}, {}, stub=False, api="v1")
+    yield vspc("key v1", {"private_key": sample["private_xml"]}, {}, stub=False, api="v1",
+               check={"path": "/api/v3/users/me"})
 
 
 def oauth2(grant, keys, account, **settings):

@@ -6,6 +6,7 @@ import json
 import re
 import urllib.parse
 
+WORD = re.compile(rb"[A-Za-z0-9+/_%-]{4,}")
 # Shorter ones would be found by chance in coded form.
 LEAST_CODED = 8
 
@@ -49,11 +50,24 @@ def forms_of(secret):
     return forms
 
 
+class Output:
+    """Hundreds of sessions are looked for in megabytes of log: most forms are one word, and the
+    different words of a log are much less than the log."""
+
+    def __init__(self, text):
+        self.text = text
+        self.words = b" ".join(set(WORD.findall(text)))
+
+    def has(self, form):
+        return form in (self.words if WORD.fullmatch(form) else self.text)
+
+
 def leaks(secrets, outputs):
     """Lines that say which secret shows where, without telling it. `outputs`: {where: bytes}."""
+    outputs = {where: Output(text) for where, text in outputs.items()}
     found = []
     for secret in sorted(part for whole in secrets for part in parts_of(whole) if part):
         for form, name in forms_of(secret).items():
             found += [f"{where} has a secret {name}: {secret[:4]}..., {len(secret)} characters"
-                      for where, text in outputs.items() if form in text]
+                      for where, output in outputs.items() if output.has(form)]
     return found

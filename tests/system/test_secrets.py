@@ -3,13 +3,12 @@ secrets of each credential type and for every session, in any coding, after all 
 login. The search itself is SystemTest's, at the end of every test."""
 
 import base64
-import dataclasses
 import json
 import os
+import re
 import resource
 import secrets
 import signal
-import subprocess
 import unittest
 
 from client_tools import make_hash
@@ -27,7 +26,7 @@ class Everywhere(SystemTest):
     def start(self, case, log_format):
         self.simulator = self.start_simulator(**case.account)
         self.case = case = at(case, self.simulator)
-        self.secrets |= {*case.secrets.values(), *case.derived, *case.wrong.values()}
+        self.secrets |= {*case.secrets.values(), *case.derived}
         auth = case.credential(self.write_secret, **case.wrong)
         if not case.is_static:
             auth |= {"login_timeout": "1s", "cache": {"file": "kept.session", "key": {
@@ -56,6 +55,10 @@ class Everywhere(SystemTest):
         if "totp" in self.case.secrets and self.simulator.is_running:
             self.skew += 60
             self.simulator.configure(clock_skew=self.skew)
+
+    def is_served_anew(self):
+        self.new_half_minute()
+        return self.is_served()
 
     def look_everywhere(self):
         for path in ("/livez", "/readyz", "/metrics", "/status", "/"):
@@ -86,12 +89,16 @@ class Everywhere(SystemTest):
         eventually(self.is_served)
 
     def play_ends(self):
-        """Refused, whole and without grants; replaced while its login fails in each way."""
+        """Refused, with and without its grants; over; replaced while its login fails in each way."""
         for grants in (False, True):
             self.new_half_minute()
             self.simulator.revoke(grants=grants)
             if not grants or self.case.settings.get("grant") != "refresh_token":
                 eventually(self.is_served)
+        self.simulator.configure(session_lifetime=1)
+        wanted = self.simulator.logins["ok"] + 2
+        self.simulator.revoke()
+        eventually(lambda: self.is_served_anew() and self.simulator.logins["ok"] >= wanted)
         for behaviour in BROKEN_LOGINS:
             self.simulator.configure(login=behaviour)
             self.simulator.revoke(grants=True)
@@ -161,15 +168,76 @@ class Everywhere(SystemTest):
         self.assertEqual(leaks(self.secrets, {"an answer to the tool": b"\n".join(self.answers),
                                               **self.proxy.outputs()}), [])
 
-    def test_the_log_as_text_has_no_secret_of_any_credential(self):
-        for case in all_cases():
-            with self.subTest(case.name):
-                self.play(case, "text")
 
-    def test_the_log_as_json_has_no_secret_of_any_credential(self):
-        for case in all_cases():
-            with self.subTest(case.name):
-                self.play(case, "json")
+def play_by_name(name, log_format):
+    def test(self):
+        self.play(next(case for case in all_cases() if case.name == name), log_format)
+    return test
+
+
+# Each case is a test of its own, so that one can be run alone.
+for case_name in [case.name for case in all_cases()]:
+    for format_name in ("text", "json"):
+        title = re.sub(r"\W", "_", f"test_no_secret_of_{case_name}_shows_with_a_log_as_{format_name}")
+        setattr(Everywhere, title, play_by_name(case_name, format_name))
+
+
+class LocalKeys(SystemTest):
+    """Keys that tools show to the proxy: as bad to find in a log as those of the server."""
+
+    def check(self, **listener):
+        key, wrong = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        self.secrets |= {key, wrong}
+        simulator = self.start_simulator()
+        api_keys = {"keys": [{"name": "tool", "hash": make_hash(key)}], **listener}
+        proxy = self.start_proxy(self.config(
+            simulator.url, log={"level": "debug", "access": {"query": "full"}}, listeners=[
+                {"name": "local", "address": "127.0.0.1:0", "clients": {"api_keys": api_keys}}]))
+        for shown, status in ((key, 200), (wrong, 403), (f"{key}x", 403), (key[:-1], 403)):
+            pair = base64.b64encode(f"tool:{shown}".encode()).decode()
+            direct = proxy.get("/echoauth", headers={"X-Vsaproxy-Key": shown})
+            forward = proxy.request("GET", f"{simulator.url}{BASE}/echoauth",
+                                    headers={"Proxy-Authorization": f"Basic {pair}"})
+            self.assertEqual((direct.status, forward.status), (status, 407 if status != 200 else 200))
+            echo = proxy.get("/headers", headers={"X-Vsaproxy-Key": shown}).body
+            self.assertEqual(leaks({shown}, {"what the server got": echo}), [])
+        for path in ("/readyz", "/metrics"):
+            proxy.admin(path)
+        for arguments in (["check"], ["login"]):
+            self.assertEqual(proxy.command(*arguments).returncode, 0)
+
+    def test_keys_of_tools_right_or_wrong_stay_between_tool_and_proxy(self):
+        self.check()
+
+    def test_a_key_in_place_of_its_hash_is_not_shown(self):
+        key = make_secret()
+        self.secrets.add(key)
+        config = self.config("http://127.0.0.1:1", listeners=[{
+            "name": "local", "address": "127.0.0.1:0",
+            "clients": {"api_keys": {"keys": [{"name": "tool", "hash": key}]}}}])
+        proxy = self.make_proxy(config)
+        for arguments in (["check"], ["check", "--json"], ["run"]):
+            self.assertNotEqual(proxy.command(*arguments).returncode, 0)
+
+
+class Core(SystemTest):
+    def test_a_crash_leaves_no_core(self):
+        simulator = self.start_simulator()
+        proxy = self.make_proxy(self.config(simulator.url))
+        proxy.expected_exit = None
+        former = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (former[1], former[1]))
+        try:
+            proxy.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_CORE, former)
+        self.assertEqual(proxy.get("/echoauth").status, 200)
+        proxy.send_signal(signal.SIGABRT)
+        _, status = os.waitpid(proxy.pid, 0)
+        self.assertEqual((os.WTERMSIG(status), os.WCOREDUMP(status)), (signal.SIGABRT, False))
+        self.assertEqual([path for path in self.directory.rglob("*core*")], [])
+        proxy.process.returncode = -signal.SIGABRT  # waited for above
+        proxy.process = None
 
 
 if __name__ == "__main__":
