@@ -51,6 +51,12 @@ bool is_call(const LoginPath& call, std::string_view method, std::string_view pa
   return call.method == (method == "HEAD" ? "GET" : method);
 }
 
+std::string_view injected_field(const SchemeSpec& spec, const base::FieldValues& values) {
+  if (spec.make_editor != nullptr) return "";
+  if (spec.name_field.empty()) return "Authorization";
+  return values.text(spec.name_field).value_or("");
+}
+
 bool is_xml(std::string_view content_type) {
   const std::string_view type = media_type_of(content_type);
   return base::equals_ignoring_case(type, "text/xml") ||

@@ -135,12 +135,18 @@ struct SchemeSpec {
   std::span<const int> lost_session_statuses = {};
   // True if the answer says "session gone" in its body. Null: only statuses count.
   bool (*session_lost)(const AnswerLook& answer) = nullptr;
+  // Key of the name of the field that it sets; "": it is Authorization, or there is an editor.
+  std::string_view name_field = "";
   // Null: the credential goes into fields only.
   std::unique_ptr<const MessageEditor> (*make_editor)(const base::FieldValues& values) = nullptr;
   // What the table can't say, over several keys; "" if fine.
   std::string (*fault)(const base::FieldValues& values) = nullptr;
   base::Result<std::unique_ptr<Scheme>> (*make)(SchemeInput input) = nullptr;
 };
+
+// The field that a credential of this type sets in every request; "" if it sets none, but is put
+// into the message by an editor.
+std::string_view injected_field(const SchemeSpec& spec, const base::FieldValues& values);
 
 // text/xml, application/xml and +xml (RFC 7303).
 bool is_xml(std::string_view content_type);

@@ -18,8 +18,11 @@ namespace vsaproxy::base {
 
 // Where a value stands in the configuration file: 1-based, as editors count.
 struct Place {
-  int line = 0;
+  int line = 0;  // 0: written nowhere
   int column = 0;
+
+  // What stands elsewhere is no other thing: things that have a place compare without it.
+  friend bool operator==(const Place&, const Place&) { return true; }
 };
 
 // Where a secret's value comes from; never the value itself.

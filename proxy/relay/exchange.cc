@@ -81,10 +81,7 @@ void Exchange::prepare_request(http::Treatment authorization) {
 }
 
 bool Exchange::method_is_replayable() const {
-  const settings::Replay& replay = upstream().replay;
-  if (replay.all_methods) return true;
-  const auto method = client_.codec().head().method;
-  return std::find(replay.methods.begin(), replay.methods.end(), method) != replay.methods.end();
+  return covers(upstream().replay, client_.codec().head().method);
 }
 
 bool Exchange::can_replay() const {

@@ -113,8 +113,9 @@ Result<void> check_rules(const RequestRules& rules, const http::RequestHead& hea
   const settings::Route& route = rules.settings->routes[plan.route];
   auto allowed = check_path(rules, sent_path, {true, route.raw_paths}, plan);
   if (allowed) {
-    allowed = routing::check_rules(route.rules, head.method, head.fields, upstream_path,
-                                   rules.settings->upstreams[plan.upstream].path_case);
+    plan.verdict = routing::judge(route.rules, head.method, head.fields, upstream_path,
+                                  rules.settings->upstreams[plan.upstream].path_case);
+    allowed = routing::outcome_of(plan.verdict, route.rules);
   }
   if (allowed) return {};
   base::Error refusal = std::move(allowed.error());
@@ -191,7 +192,9 @@ Result<void> plan_login_call(const settings::Route& route, const auth::SchemeSpe
 Result<void> plan_request(const RequestRules& rules, std::size_t listener,
                           const http::RequestHead& head, RequestPlan& plan) {
   const settings::Listener& where = rules.settings->listeners[listener];
+  plan.passed = RequestPlan::Passed::nothing;
   plan.client_authority.clear();
+  plan.verdict = {};
   plan.login = nullptr;
   plan.observed.clear();
   plan.passes_login = false;
@@ -212,7 +215,9 @@ Result<void> plan_request(const RequestRules& rules, std::size_t listener,
     if (!allowed) return fail(allowed.error());
     host = std::move(*allowed);
   }
+  plan.passed = RequestPlan::Passed::host;
   if (auto allowed = check_browser(rules, listener, head, *target); !allowed) return allowed;
+  plan.passed = RequestPlan::Passed::browser;
   if (target->form == http::Form::asterisk || target->path == "*") {
     return fail(ErrorKind::no_route, "a request for the server as a whole has no route");
   }
@@ -220,6 +225,7 @@ Result<void> plan_request(const RequestRules& rules, std::size_t listener,
       !read) {
     return read;
   }
+  plan.passed = RequestPlan::Passed::path;
   if (plan.is_forward ? !where.forward : !where.reverse) {
     return fail(ErrorKind::no_route, plan.is_forward ? "this listener is no forward proxy"
                                                      : "this listener is a forward proxy only");
@@ -227,6 +233,7 @@ Result<void> plan_request(const RequestRules& rules, std::size_t listener,
   auto found = plan.is_forward ? find_forward_route(rules, listener, *target, plan)
                                : find_reverse_route(rules, listener, host, plan);
   if (!found) return found;
+  plan.passed = RequestPlan::Passed::route;
   plan_page(rules, listener, head, plan);
   if (plan.is_preflight) return {};
   if (auto allowed = check_route(rules, head, target->path, plan); !allowed) return allowed;
@@ -234,7 +241,13 @@ Result<void> plan_request(const RequestRules& rules, std::size_t listener,
                                 : without_segments(plan.path.sent,
                                                    rules.settings->routes[plan.route].strip_prefix);
   plan.target.append(target->query);
+  plan.passed = RequestPlan::Passed::everything;
   return {};
+}
+
+bool covers(const settings::Replay& replay, std::string_view method) {
+  return replay.all_methods ||
+         std::find(replay.methods.begin(), replay.methods.end(), method) != replay.methods.end();
 }
 
 void prepare_upstream_head(const RequestRules& rules, const RequestPlan& plan,

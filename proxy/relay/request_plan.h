@@ -14,7 +14,11 @@
 namespace vsaproxy::relay {
 
 struct RequestPlan {
-  std::size_t route = 0;
+  // The last check that let the request through, in their order.
+  enum class Passed { nothing, host, browser, path, route, everything };
+
+  Passed passed = Passed::nothing;
+  std::size_t route = 0;  // from Passed::route on, as is upstream
   std::size_t upstream = 0;
   // The address the client used, for Location fields; empty for an HTTP/1.0 client without Host.
   std::string client_authority;
@@ -27,7 +31,8 @@ struct RequestPlan {
   std::string target;         // to send: without strip_prefix, with the query
   // The API's own login or logout call, to be answered here; null: an ordinary request.
   const auth::LoginPath* login = nullptr;
-  // What the route's rules would refuse it for, in observe mode; empty: nothing.
+  routing::RuleVerdict verdict;  // of the route's rules
+  // What they would refuse it for, in observe mode; empty: nothing.
   std::string observed;
   bool passes_login = false;  // such a call, forwarded as the client sent it, without our session
 };
@@ -44,6 +49,9 @@ bool is_for_a_proxy(std::string_view target);
 // What becomes of a login or logout call under the route's login_paths. Error: route_denied.
 base::Result<void> plan_login_call(const settings::Route& route, const auth::SchemeSpec& scheme,
                                    const auth::LoginPath& call, RequestPlan& plan);
+
+// True if a request of this method may be sent again after its session was refused.
+bool covers(const settings::Replay& replay, std::string_view method);
 
 // From the client's head to the upstream's, without what the credential adds: fields, Host and
 // target. `authorization`: pass where no session of ours goes with it.

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "proxy/base/text.h"
 #include "proxy/http/name_set.h"
@@ -40,10 +41,6 @@ const PathPattern* find_match(const std::vector<PathPattern>& patterns, std::str
   return found == patterns.end() ? nullptr : &*found;
 }
 
-bool has_path(const PathRule& rule, std::string_view path, PathCase path_case) {
-  return rule.paths.empty() || find_match(rule.paths, path, path_case) != nullptr;
-}
-
 // As a server reads it that takes an escaped slash for a slash.
 std::string with_slashes(std::string_view path) {
   std::string text;
@@ -56,49 +53,65 @@ std::string with_slashes(std::string_view path) {
   return text;
 }
 
-Result<void> check_deny(const std::vector<PathRule>& deny, std::string_view method,
-                        std::string_view path, PathCase path_case) {
-  for (const PathRule& rule : deny) {
-    if (!has_method_in_any_case(rule.methods, method) || !has_path(rule, path, path_case)) continue;
-    const PathPattern* pattern = find_match(rule.paths, path, path_case);
-    return fail(ErrorKind::route_denied, pattern != nullptr
-                                             ? fmt::format("a deny rule has {}", pattern->text())
-                                             : "a deny rule has this method");
+using Cause = RuleVerdict::Cause;
+
+// The first rule that has this method and path; nothing if there is none.
+template <class HasMethod>
+std::optional<RuleVerdict> find_rule(const std::vector<PathRule>& rules, std::string_view method,
+                                     std::string_view path, PathCase path_case, Cause cause,
+                                     HasMethod has_method_of) {
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (!has_method_of(rules[i].methods, method)) continue;
+    const PathPattern* pattern = find_match(rules[i].paths, path, path_case);
+    if (rules[i].paths.empty() || pattern != nullptr) return RuleVerdict{cause, i, pattern, {}};
   }
-  return {};
+  return std::nullopt;
 }
 
-Result<void> check_overrides(const http::Fields& fields) {
-  const auto found =
-      std::find_if(fields.all().begin(), fields.all().end(),
-                   [](const http::Field& field) { return override_fields.has(field.name); });
-  if (found == fields.all().end()) return {};
-  return fail(ErrorKind::route_denied,
-              fmt::format("the field {} may change what the rules have seen", found->name));
+std::optional<RuleVerdict> find_deny(const std::vector<PathRule>& deny, std::string_view method,
+                                     std::string_view path, PathCase path_case) {
+  auto found = find_rule(deny, method, path, path_case, Cause::denied, has_method_in_any_case);
+  if (found || deny.empty() || path.find(escaped_slash) == std::string_view::npos) return found;
+  // The pattern is the rule's own: it outlives this text.
+  return find_rule(deny, method, with_slashes(path), path_case, Cause::denied,
+                   has_method_in_any_case);
 }
 
 }  // namespace
 
-Result<void> check_rules(const PathRules& rules, std::string_view method,
-                         const http::Fields& fields, std::string_view decoded_path,
-                         PathCase path_case) {
-  if (!has_method(rules.methods, method)) {
-    return fail(ErrorKind::route_denied,
-                fmt::format("methods has {} only", fmt::join(rules.methods, ", ")));
+RuleVerdict judge(const PathRules& rules, std::string_view method, const http::Fields& fields,
+                  std::string_view decoded_path, PathCase path_case) {
+  if (!has_method(rules.methods, method)) return {Cause::method, 0, nullptr, {}};
+  const auto changes_it =
+      std::find_if(fields.all().begin(), fields.all().end(),
+                   [](const http::Field& field) { return override_fields.has(field.name); });
+  if (changes_it != fields.all().end()) return {Cause::field, 0, nullptr, changes_it->name};
+  if (auto denied = find_deny(rules.deny, method, decoded_path, path_case)) return *denied;
+  if (rules.allow.empty()) return {Cause::allowed, 0, nullptr, {}};
+  return find_rule(rules.allow, method, decoded_path, path_case, Cause::allowed, has_method)
+      .value_or(RuleVerdict{Cause::not_allowed, 0, nullptr, {}});
+}
+
+Result<void> outcome_of(const RuleVerdict& verdict, const PathRules& rules) {
+  switch (verdict.cause) {
+    case Cause::no_rules:
+    case Cause::allowed:
+      break;
+    case Cause::method:
+      return fail(ErrorKind::route_denied,
+                  fmt::format("methods has {} only", fmt::join(rules.methods, ", ")));
+    case Cause::field:
+      return fail(ErrorKind::route_denied,
+                  fmt::format("the field {} may change what the rules have seen", verdict.field));
+    case Cause::denied:
+      return fail(ErrorKind::route_denied,
+                  verdict.pattern != nullptr
+                      ? fmt::format("a deny rule has {}", verdict.pattern->text())
+                      : "a deny rule has this method");
+    case Cause::not_allowed:
+      return fail(ErrorKind::route_denied, "no allow rule has this method and path");
   }
-  if (auto fine = check_overrides(fields); !fine) return fine;
-  if (auto fine = check_deny(rules.deny, method, decoded_path, path_case); !fine) return fine;
-  if (!rules.deny.empty() && decoded_path.find(escaped_slash) != std::string_view::npos) {
-    auto fine = check_deny(rules.deny, method, with_slashes(decoded_path), path_case);
-    if (!fine) return fine;
-  }
-  const bool is_allowed =
-      rules.allow.empty() ||
-      std::any_of(rules.allow.begin(), rules.allow.end(), [&](const PathRule& rule) {
-        return has_method(rule.methods, method) && has_path(rule, decoded_path, path_case);
-      });
-  if (is_allowed) return {};
-  return fail(ErrorKind::route_denied, "no allow rule has this method and path");
+  return {};
 }
 
 }  // namespace vsaproxy::routing

@@ -103,6 +103,7 @@ std::string place_name(const YamlNode& node, std::size_t index) {
 void parse_route(const YamlNode& node, std::size_t index, Settings& settings, Problems& problems) {
   const Mapping mapping(node, place_name(node, index), route_keys, problems);
   Route route;
+  route.place = node.spot.place;
   mapping.read_text("name", route.name);
   if (!route.name.empty() && !is_name(route.name)) {
     report_bad_name(mapping.find("name")->spot, problems);

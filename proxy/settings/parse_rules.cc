@@ -24,7 +24,7 @@ struct WrittenRule {
   std::vector<WrittenPattern> paths;
 
   PathRule rule() const {
-    PathRule made{methods, {}};
+    PathRule made{methods, {}, node->spot.place};
     for (const WrittenPattern& path : paths) made.paths.push_back(path.pattern);
     return made;
   }

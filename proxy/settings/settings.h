@@ -121,6 +121,7 @@ struct Route {
   LoginPaths login_paths = LoginPaths::stub;
   bool pass_cookies = false;
   bool pass_cors = false;
+  base::Place place;  // in the file; line 0: implied by the only upstream
   friend bool operator==(const Route&, const Route&) = default;
 };
 

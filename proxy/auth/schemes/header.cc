@@ -42,7 +42,7 @@ base::Result<std::unique_ptr<Scheme>> make(SchemeInput input) {
   }
   Credential credential;
   credential.fields.push_back(
-      {std::string(input.values->text("name").value_or("")), base::Secret(value)});
+      {std::string(injected_field(header_scheme(), *input.values)), base::Secret(value)});
   return std::make_unique<StaticScheme>(std::move(credential));
 }
 
@@ -62,6 +62,7 @@ const SchemeSpec& header_scheme() {
                                       .stub = nullptr,
                                       .lost_session_media = LostSessionMedia::none,
                                       .session_lost = nullptr,
+                                      .name_field = "name",
                                       .make_editor = nullptr,
                                       .fault = nullptr,
                                       .make = make};

@@ -250,7 +250,7 @@ AnswerRecipe recipe_of(const base::FieldValues& values) {
       recipe.rejected_status.push_back(value);
     }
   }
-  recipe.inject_header = values.text("inject.header").value_or("");
+  recipe.inject_header = injected_field(http_login_scheme(), values);
   recipe.inject_value = values.text("inject.value").value_or("");
   return recipe;
 }
@@ -291,6 +291,7 @@ const SchemeSpec& http_login_scheme() {
                                       .stub = nullptr,
                                       .lost_session_media = LostSessionMedia::none,
                                       .session_lost = nullptr,
+                                      .name_field = "inject.header",
                                       .make_editor = nullptr,
                                       .fault = fault,
                                       .make = make};

@@ -14,7 +14,7 @@ std::vector<PathPattern> patterns(std::initializer_list<std::string_view> texts)
 // The detail of the refusal, or "" if it is let through.
 std::string refusal(const PathRules& rules, std::string_view method, std::string_view path,
                     const http::Fields& fields = {}, PathCase path_case = PathCase::insensitive) {
-  const auto outcome = check_rules(rules, method, fields, path, path_case);
+  const auto outcome = outcome_of(judge(rules, method, fields, path, path_case), rules);
   if (outcome) return "";
   CHECK(outcome.error().kind == base::ErrorKind::route_denied);
   return outcome.error().detail;
