@@ -9,9 +9,11 @@
 #include "proxy/base/secret.h"
 #include "proxy/cli/check.h"
 #include "proxy/cli/command_line.h"
+#include "proxy/cli/explain.h"
 #include "proxy/cli/hash.h"
 #include "proxy/cli/load_settings.h"
 #include "proxy/cli/login.h"
+#include "proxy/cli/routes.h"
 #include "proxy/cli/sandbox.h"
 #include "proxy/cli/server.h"
 #include "proxy/cli/version.h"
@@ -58,6 +60,11 @@ int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> 
   return server.serve();
 }
 
+// A stopped proxy can be unlocked, and its rules can be asked, whatever has become of its secrets.
+bool needs_secrets(cli::Command command) {
+  return command == cli::Command::run || command == cli::Command::login;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -70,10 +77,9 @@ int main(int argc, char** argv) {
   if (line->command == cli::Command::version) return cli::run_version(format);
   if (line->command == cli::Command::hash) return cli::run_hash();
   if (line->command == cli::Command::check) return cli::run_check(line->file, format);
-  // A stopped proxy can be unlocked whatever has become of its secrets.
-  const cli::LoadedSettings loaded = line->command == cli::Command::unlock
-                                         ? cli::load_settings(line->file)
-                                         : cli::load_checked_settings(line->file);
+  const cli::LoadedSettings loaded = needs_secrets(line->command)
+                                         ? cli::load_checked_settings(line->file)
+                                         : cli::load_settings(line->file);
   if (!loaded.settings) {
     say(loaded.problems);
     return configuration_error;
@@ -83,6 +89,10 @@ int main(int argc, char** argv) {
       return cli::run_login(*loaded.settings, line->name);
     case cli::Command::unlock:
       return cli::run_unlock(*loaded.settings, line->name);
+    case cli::Command::explain:
+      return cli::run_explain(loaded.settings, line->question);
+    case cli::Command::routes:
+      return cli::run_routes(*loaded.settings);
     default:
       return run(*line, loaded.settings);
   }

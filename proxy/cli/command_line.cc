@@ -43,6 +43,21 @@ void add_common_options(CLI::App& app, CommandLine& line, Raw& raw) {
       ->check(CLI::IsMember(format_names()));
 }
 
+void add_explain(CLI::App& command, Question& question) {
+  command.add_option("METHOD", question.method, "GET, POST, ...")->required();
+  command
+      .add_option(
+          "URL", question.url,
+          "/path?query or the proxy's own address, as a tool calls it; or http://SERVER/path, "
+          "as a tool asks its http_proxy for")
+      ->required();
+  command.add_option("--listener", question.listener, "name of the listener that is asked");
+  command
+      .add_option("-H,--header", question.fields,
+                  "a field of the request, 'Name: value'; may be repeated")
+      ->allow_extra_args(false);
+}
+
 void add_commands(CLI::App& app, CommandLine& line) {
   const auto add = [&](const char* name, const char* help, Command command) {
     auto* sub = app.add_subcommand(name, help)->fallthrough();
@@ -57,6 +72,10 @@ void add_commands(CLI::App& app, CommandLine& line) {
   add("unlock", "forget the rejected logins of a credential", Command::unlock)
       ->add_option("NAME", line.name, "credential")
       ->required();
+  add_explain(
+      *add("explain", "what becomes of a request, and why; sends nothing", Command::explain),
+      line.question);
+  add("routes", "which request goes where, as a table", Command::routes);
   add("hash", "the hash of a local API key, which is asked for or read from standard input",
       Command::hash);
   add("version", "print the version", Command::version)->add_flag("--json", line.json, "as JSON");

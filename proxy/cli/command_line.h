@@ -4,16 +4,18 @@
 #include <optional>
 #include <string>
 
+#include "proxy/cli/asked_request.h"
 #include "proxy/settings/settings.h"
 
 namespace vsaproxy::cli {
 
-enum class Command { run, check, login, unlock, hash, version };
+enum class Command { run, check, login, unlock, explain, routes, hash, version };
 
 struct CommandLine {
   Command command = Command::run;
   std::string file = "/etc/vsaproxy/vsaproxy.yaml";
-  std::string name;  // of a credential; empty: all
+  std::string name;   // of a credential; empty: all
+  Question question;  // of explain
   bool json = false;
   std::optional<settings::LogLevel> log_level;
   std::optional<settings::LogFormat> log_format;
