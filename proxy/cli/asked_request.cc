@@ -146,7 +146,8 @@ Parts in_tunnel(const Question& question, std::size_t listener, std::string_view
   const bool is_asked = question.method == "CONNECT";
   return {listener, "CONNECT", target, target,
           is_asked ? "a tunnel through the proxy"
-                   : "CONNECT: what a tool asks its proxy for to reach an https:// URL"};
+                   : "CONNECT, which a tool sends to its proxy for an https:// URL; for http:// it "
+                     "would not"};
 }
 
 Result<Parts> understand(const Settings& settings, const Question& question) {

@@ -135,7 +135,8 @@ TEST_CASE("what a listener refuses is explained") {
   CHECK(refused({"GET", "/vsa/status;x", "", {}}) == "Refused: 400 bad_path");
   CHECK(refused({"TRACE", "/x", "", {}}) == "Refused: 405 method_refused");
   CHECK(refused({"GET", "http://elsewhere.example/", "", {}}) == "Refused: 403 host_not_allowed");
-  CHECK(refused({"GET", "http://vsa.example.com/", "closed", {}}) == "Refused: 403 no_route");
+  CHECK(refused({"GET", "http://vsa.example.com/", "closed", {"X-Tool: yes"}}) ==
+        "Refused: 403 no_route");
   CHECK(refused({"CONNECT", "vsa.example.com:443", "", {}}) == "Refused: 403 route_denied");
   CHECK(refused({"GET", "/x", "closed", {}}) == "Refused: 403 client_denied");
   CHECK(refused({"GET", "/x", "", {"Content-Length: 1", "Content-Length: 2"}}) ==
