@@ -98,5 +98,21 @@ TEST_CASE("a required field needs exactly its value each time it comes") {
   CHECK_FALSE(passes({{"X-Vsaproxy-Request", "true"}, {"X-Vsaproxy-Request", "false"}}));
 }
 
+TEST_CASE("the fields that were for the proxy are removed, however they are spelt") {
+  ClientRules rules;
+  rules.header_name = "X-Tool";
+  rules.key_header = "X-Vsaproxy-Key";
+  http::Fields fields;
+  for (const std::string_view name : {"x-tool", "X_Vsaproxy_Key", "X-Tool", "X-Tools", "Accept"}) {
+    fields.add(name, "x");
+  }
+  remove_own_fields(rules, fields);
+  REQUIRE(fields.all().size() == 2);
+  CHECK(fields.all()[0].name == "X-Tools");
+  CHECK(fields.all()[1].name == "Accept");
+  remove_own_fields({}, fields);
+  CHECK(fields.all().size() == 2);
+}
+
 }  // namespace
 }  // namespace vsaproxy::routing
