@@ -354,7 +354,7 @@ bool Exchange::retry_on_new_connection() {
 }
 
 void Exchange::on_deadline() {
-  const bool is_moving = state_ == State::awaiting_answer || state_ == State::relaying_answer;
+  const bool is_moving = is_sending() || state_ == State::relaying_answer;
   // Slow, but alive: a receiver took some of what is kept for it.
   if (is_moving && unsent() > 0 && unsent() < last_unsent_) return note_progress();
   switch (state_) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/auth/scheme.h"
+#include "proxy/auth/xml_scan.h"
 #include "proxy/base/text.h"
 #include "proxy/http/proxy_fields.h"
 
@@ -43,25 +44,6 @@ bool is_known_longer(const http::BodyFraming& body, std::size_t limit) {
 
 tl::unexpected<base::Error> body_too_large() {
   return fail(ErrorKind::body_too_large, "the body is over limits.soap_body");
-}
-
-// A configured prefix may have characters that mean something in XML.
-std::string escape_xml(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '&') {
-      escaped += "&amp;";
-    } else if (c == '<') {
-      escaped += "&lt;";
-    } else if (c == '"') {
-      escaped += "&quot;";
-    } else if (c == '\'') {
-      escaped += "&apos;";
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
 }
 
 }  // namespace
@@ -159,7 +141,8 @@ bool MessageEdit::add_to_answer(std::string_view data) {
 }
 
 std::size_t MessageEdit::start_answer(std::string address) {
-  address_ = escape_xml(address);
+  // A configured prefix may have characters that mean something in XML.
+  address_ = auth::xml_escape(address);
   address_places_ = editor_->address_places(answer_);
   answer_pieces_.start(answer_, address_places_, address_);
   return auth::length_with_token(answer_.size(), address_places_, address_.size());

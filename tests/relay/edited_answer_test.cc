@@ -267,6 +267,36 @@ TEST_CASE("an edited body goes on while its answer is held") {
   CHECK(read_message(desk.client->take()).body == "http://localhost");
 }
 
+TEST_CASE("a server that takes a body slowly while its answer is held is not given up") {
+  Desk desk("timeouts: {idle: 60s}");
+  desk.bench.dialer().set_mode(FakeDialer::Mode::hold);
+  const std::string body(50'000, 'x');
+  desk.send(request("PUT /ws?WSDL", "Content-Length: 50000", body));
+  desk.bench.dialer().accept(1000);
+  desk.bench.settle();
+  const std::string bytes = answer("200 OK", "http://server", xml);
+  desk.answer_with(bytes.substr(0, bytes.size() - 1));
+  for (int i = 0; i < 10; ++i) {
+    desk.bench.upstream().set_window(1000);
+    desk.bench.advance(seconds(50));
+  }
+  CHECK(desk.client->received().empty());
+  desk.bench.upstream().set_window(MemoryPeer::unlimited);
+  desk.bench.settle();
+  CHECK((read_message(desk.bench.upstream().take()).body == body));
+  desk.answer_with(bytes.substr(bytes.size() - 1));
+  CHECK(read_message(desk.client->take()).body == "http://localhost");
+}
+
+TEST_CASE("an address with characters that mean something in XML is escaped") {
+  Desk desk("",
+            "routes: [{name: all, match: {path_prefix: \"/a&b'c\"}, upstream: vsa, "
+            "strip_prefix: \"/a&b'c\"}]");
+  desk.send(request("GET /a&b'c/ws?WSDL"));
+  desk.answer_with(answer("200 OK", "<a at='http://server/ws'/>", xml));
+  CHECK(read_message(desk.client->take()).body == "<a at='http://localhost/a&amp;b&apos;c/ws'/>");
+}
+
 TEST_CASE("a whole answer that comes before its request's body ends it for the server") {
   Desk desk;
   desk.send(request("PUT /ws?WSDL", "Content-Length: 8", "first"));
