@@ -83,16 +83,16 @@ class RawUpstream:
     """Calls handle(peer) in a thread for each connection; the connection is closed after it.
     A context manager. Exceptions of handle other than connection errors are in `errors`."""
 
-    def __init__(self, handle, *, tls=None, port=0):
+    def __init__(self, handle, *, tls=None, host="127.0.0.1", port=0):
         self._handle = handle
         self._tls = tls
         self._lock = threading.Lock()
         self._peers = []
         self._threads = []
         self.errors = []
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=512)
+        self._listener = socket.create_server((host, port), backlog=512)
         self.port = self._listener.getsockname()[1]
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 
