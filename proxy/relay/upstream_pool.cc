@@ -7,6 +7,13 @@ namespace vsaproxy::relay {
 
 using base::Result;
 
+namespace {
+
+// Descriptors may also be freed by others than this pool.
+constexpr net::Duration room_interval = std::chrono::milliseconds(100);
+
+}  // namespace
+
 Result<std::unique_ptr<UpstreamPool>> UpstreamPool::make(const Tools& tools, Identity identity,
                                                          std::size_t share) {
   std::unique_ptr<net::ClientTls> tls;
@@ -29,6 +36,10 @@ UpstreamPool::UpstreamPool(const Tools& tools, Identity identity, std::size_t sh
       idle_timer_(tools_.loop.make_timer([this] {
         drop_idle_since(tools_.loop.now() - identity_.pool.idle_timeout);
         arm_idle_timer();
+      })),
+      room_timer_(tools_.loop.make_timer([this] {
+        lacks_room_ = false;
+        serve_waits();
       })) {
   const auto& connect = identity_.connect;
   target_.host = connect ? connect->host : identity_.origin.host;
@@ -88,15 +99,23 @@ void UpstreamPool::release(ConnectionPtr connection) {
 
 void UpstreamPool::close(ConnectionPtr connection) {
   --total_;
+  lacks_room_ = false;
   tools_.loop.destroy_later(std::move(connection));
   update_gauges();
 }
 
 void UpstreamPool::serve_waits() {
   for (Wait* wait : waits_) {
-    if (total_ >= share_) return;
+    if (lacks_room_ || total_ >= share_) return;
     if (!wait->is_dialling_) wait->dial();
   }
+}
+
+// Idle or carrying: dials that are under way are none yet.
+bool UpstreamPool::has_connections() const {
+  const auto dialling = std::count_if(waits_.begin(), waits_.end(),
+                                      [](const Wait* wait) { return wait->is_dialling_; });
+  return total_ > static_cast<std::size_t>(dialling);
 }
 
 void UpstreamPool::on_idle_closed(UpstreamConnection& connection) {
@@ -160,10 +179,23 @@ void UpstreamPool::Wait::dial() {
   dial_ =
       pool_.tools_.dialer.dial(pool_.target_, [this](Result<std::unique_ptr<net::Stream>> stream) {
         pool_.tools_.loop.destroy_later(std::move(dial_));
+        if (!stream && stream.error().kind == base::ErrorKind::overloaded &&
+            freshness_ == Freshness::any && pool_.has_connections()) {
+          return wait_for_room();
+        }
         if (!stream) return finish(base::fail(std::move(stream.error())));
         finish(std::make_unique<UpstreamConnection>(std::move(*stream), pool_.tools_.head_limits,
                                                     pool_.tools_.scratch));
       });
+}
+
+void UpstreamPool::Wait::wait_for_room() {
+  is_dialling_ = false;
+  --pool_.total_;
+  pool_.update_gauges();
+  // It may have been given back while this dialled.
+  if (ConnectionPtr idle = pool_.take_idle()) return finish(std::move(idle));
+  if (!std::exchange(pool_.lacks_room_, true)) pool_.room_timer_->start(room_interval);
 }
 
 void UpstreamPool::Wait::finish(Result<ConnectionPtr> outcome) {

@@ -22,7 +22,7 @@ class ConnectionWaiter {
  public:
   virtual ~ConnectionWaiter() = default;
   // Once, from the loop, never from inside UpstreamPool::acquire. Errors: upstream_connect,
-  // upstream_tls, upstream_timeout.
+  // upstream_tls, upstream_timeout, overloaded (no descriptor, and no connection to wait for).
   virtual void on_connection(base::Result<ConnectionPtr> outcome) = 0;
 };
 
@@ -60,7 +60,8 @@ class UpstreamPool final : private IdleHandler {
 
   // The idle connection that was used last, or null.
   ConnectionPtr take_idle();
-  // A new connection, or one that another exchange gives back first. `fresh_only`: a new one.
+  // A new connection, or one that another exchange gives back first, which is also waited for if
+  // the process has no descriptor for a new one. `fresh_only`: a new one.
   enum class Freshness { any, fresh_only };
   [[nodiscard]] std::unique_ptr<Wait> acquire(Freshness freshness, ConnectionWaiter& waiter);
   // Takes a connection back: it is kept if it is reusable, else closed.
@@ -76,6 +77,7 @@ class UpstreamPool final : private IdleHandler {
   void on_idle_closed(UpstreamConnection& connection) override;
   void close(ConnectionPtr connection);
   void serve_waits();
+  bool has_connections() const;
   void drop_idle_since(net::Time limit);
   void arm_idle_timer();
   void update_gauges();
@@ -91,6 +93,9 @@ class UpstreamPool final : private IdleHandler {
   std::size_t shown_idle_ = 0;
   std::size_t shown_active_ = 0;
   std::unique_ptr<net::Timer> idle_timer_;
+  // Runs while descriptors are lacking: nothing is dialled until it ends or a connection closes.
+  std::unique_ptr<net::Timer> room_timer_;
+  bool lacks_room_ = false;
   bool is_retired_ = false;
 };
 
@@ -104,6 +109,7 @@ class UpstreamPool::Wait {
  private:
   friend class UpstreamPool;
   void dial();
+  void wait_for_room();
   void finish(base::Result<ConnectionPtr> outcome);
 
   UpstreamPool& pool_;

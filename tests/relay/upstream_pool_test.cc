@@ -210,6 +210,91 @@ TEST_CASE("a failed dial is its request's answer and nobody else's") {
   }
 }
 
+namespace {
+
+const Error no_descriptor{ErrorKind::overloaded, "no descriptor"};
+
+// One request on its way upstream, and another one whose dial waits.
+struct TwoRequests {
+  TwoRequests() {
+    first->send(request("GET /1"));
+    bench.settle();
+    bench.dialer().set_mode(FakeDialer::Mode::hold);
+    second->send(request("GET /2"));
+    bench.settle();
+  }
+
+  RelayBench bench{open_file()};
+  const PeerPtr first = bench.connect();
+  const PeerPtr second = bench.connect();
+};
+
+}  // namespace
+
+TEST_CASE("without a descriptor for a new connection a request waits for one that is in use") {
+  TwoRequests two;
+  RelayBench& bench = two.bench;
+  bench.dialer().refuse(no_descriptor);
+  bench.settle();
+  CHECK(two.second->received().empty());
+  CHECK(bench.gauge("vsaproxy_connections", {"upstream", "active"}) == 1);
+  serve(bench, 0, "one");
+  CHECK(read_message(two.first->received()).body == "one");
+  CHECK(read_message(bench.upstream(0).received()).start == "GET /2 HTTP/1.1");
+  serve(bench, 0, "two");
+  CHECK(read_message(two.second->received()).body == "two");
+  CHECK(bench.dialer().waiting() == 0);
+}
+
+TEST_CASE("a connection that is given back while another one is dialled serves if the dial fails") {
+  TwoRequests two;
+  RelayBench& bench = two.bench;
+  serve(bench, 0, "one");
+  bench.dialer().refuse(no_descriptor);
+  bench.settle();
+  serve(bench, 0, "two");
+  CHECK(read_message(two.second->received()).body == "two");
+  CHECK(bench.gauge("vsaproxy_connections", {"upstream", "idle"}) == 1);
+  CHECK(bench.gauge("vsaproxy_connections", {"upstream", "active"}) == 0);
+}
+
+TEST_CASE("while descriptors are lacking a dial is tried ten times a second, whoever comes") {
+  TwoRequests two;
+  RelayBench& bench = two.bench;
+  bench.dialer().refuse(no_descriptor);
+  bench.settle();
+  const PeerPtr third = bench.connect();
+  third->send(request("GET /3"));
+  bench.advance(milliseconds(99));
+  CHECK(bench.dialer().waiting() == 0);
+  bench.advance(milliseconds(1));
+  REQUIRE(bench.dialer().waiting() == 2);
+  bench.dialer().accept();
+  bench.dialer().accept();
+  bench.settle();
+  serve(bench, 1, "two");
+  serve(bench, 2, "three");
+  CHECK(read_message(two.second->received()).body == "two");
+  CHECK(read_message(third->received()).body == "three");
+}
+
+TEST_CASE("a connection that closes lets the next one be dialled at once") {
+  TwoRequests two;
+  RelayBench& bench = two.bench;
+  bench.dialer().refuse(no_descriptor);
+  bench.settle();
+  bench.upstream(0).send(answer("200 OK", "one", "Connection: close"));
+  bench.settle();
+  REQUIRE(bench.dialer().waiting() == 1);
+  // Another one took the descriptor, and there is nothing left to wait for.
+  bench.dialer().refuse(no_descriptor);
+  bench.settle();
+  const Message got = read_message(two.second->received());
+  CHECK(got.start == "HTTP/1.1 503 Service Unavailable");
+  CHECK(got.field("X-Proxy-Error") == "overloaded");
+  CHECK(got.field("Retry-After") == "1");
+}
+
 TEST_CASE(
     "a reused connection that closes before any byte: idempotent methods are tried once more") {
   struct Case {
