@@ -62,6 +62,7 @@ void Exchange::begin() {
   if (editor != nullptr) return begin_edit(*editor);
   prepare_request(session_ ? http::Treatment::strip : http::Treatment::pass);
   if (call != nullptr) return gather_login();
+  if (is_short_body()) return begin_gathering();
   seek_credential();
 }
 
@@ -234,6 +235,15 @@ void Exchange::flush_to_upstream(std::string_view data) {
   connection_->write(parts);
   base::wipe(head);
   tail.clear();
+}
+
+// Held for a replay anyway. It takes a connection only once it is whole: slow clients would keep
+// all of them from the others. Who asks by Expect first is told to go on when there is a
+// connection.
+bool Exchange::is_short_body() const {
+  const http::BodyFraming& body = client_.codec().head().body;
+  return invited_body_ && body.kind == http::Framing::length && body.length <= high_water &&
+         body.length <= upstream().replay.max_body;
 }
 
 // A refusal of the session, or the end of a reused connection, may ask for it once more.

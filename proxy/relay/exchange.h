@@ -53,7 +53,7 @@ class Exchange final : private AnswerHandler,
  private:
   enum class State {
     beginning,
-    gathering_body,  // it is to be edited, or answered by what it says: whole
+    gathering_body,  // short, to be edited, or answered by what it says: whole
     awaiting_credential,
     awaiting_connection,
     awaiting_continue,       // the head is sent, the body waits for "100 Continue"
@@ -91,6 +91,7 @@ class Exchange final : private AnswerHandler,
   void send_held_body();
   void on_continue();
   void flush_to_upstream(std::string_view data = {});
+  bool is_short_body() const;
   bool must_keep_sent_body() const;
   void keep_sent_body(std::string_view data);
   void invite_body();

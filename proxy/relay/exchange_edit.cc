@@ -83,7 +83,7 @@ void Exchange::begin_gathering() {
 
 void Exchange::keep_gathered(std::string_view data) {
   deadline_.set(upstream().timeouts.idle);
-  if (buffers_.plan.login == nullptr) {
+  if (buffers_.edit.is_begun()) {
     if (auto kept = buffers_.edit.add_to_body(data); !kept) on_request_failed(kept.error());
     return;
   }
@@ -95,7 +95,7 @@ void Exchange::keep_gathered(std::string_view data) {
 }
 
 void Exchange::on_gathered() {
-  if (buffers_.plan.login == nullptr) return inspect_message();
+  if (buffers_.edit.is_begun()) return inspect_message();
   deadline_.clear();
   seek_credential();
 }
