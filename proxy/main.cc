@@ -71,6 +71,7 @@ int main(int argc, char** argv) {
   cli::forbid_core_dumps();
   base::lock_secret_memory();
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit (ulimit -f) is an error of write, no end
   const auto [line, exit_code] = cli::parse_command_line(argc, argv);
   if (!line) return exit_code;
   const auto format = line->json ? cli::OutputFormat::json : cli::OutputFormat::text;

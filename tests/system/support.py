@@ -217,11 +217,12 @@ class Proxy(Process):
     """vsaproxy run, with its configuration, state and sockets in the test's folder. A
     configuration is a dict (JSON is YAML) or YAML text."""
 
-    def __init__(self, directory, config, name="proxy", *, env=None, arguments=()):
+    def __init__(self, directory, config, name="proxy", *, env=None, arguments=(), launcher=()):
         super().__init__(directory, name)
         self.config_path = self.directory / f"{name}.yaml"
         self.env = env
         self.arguments = list(arguments)
+        self.launcher = list(launcher)  # a program that executes the proxy in its own place
         self.ports = {}         # by listener name; "admin" too
         self.said = {}          # to commands, clients and administrators: {what: [bytes]}
         self.write_config(config)
@@ -254,8 +255,8 @@ class Proxy(Process):
         """Returns once every listener has said its address. `listeners` are their names; by
         default those of the configuration, if it is JSON."""
         since = self.log_mark()
-        self.spawn([os.environ["VSAPROXY"], "run", "-c", self.config_path, *self.arguments],
-                   self.env)
+        self.spawn([*self.launcher, os.environ["VSAPROXY"], "run", "-c", self.config_path,
+                    *self.arguments], self.env)
         for listener in self._listener_names() if listeners is None else listeners:
             match = self._wait_line(
                 self.stderr_path, rf"listening on (\S+) \({re.escape(listener)}\)", TIMEOUT, since)
