@@ -212,7 +212,7 @@ TEST_CASE("a failed dial is its request's answer and nobody else's") {
 
 namespace {
 
-const Error no_descriptor{ErrorKind::overloaded, "no descriptor"};
+const base::Error no_descriptor{base::ErrorKind::overloaded, "no descriptor"};
 
 // One request on its way upstream, and another one whose dial waits.
 struct TwoRequests {

@@ -14,7 +14,7 @@ daemon off;
 {user}
 worker_processes 1;
 pid {folder}/nginx.pid;
-error_log {folder}/nginx.error.log;
+error_log {folder}/nginx.error;
 events {{ worker_connections 512; }}
 http {{
   log_format whole escape=json '{{"status":"$status","method":"$request_method",'
@@ -34,7 +34,7 @@ http {{
   proxy_buffers 4 128k;
   server {{
     listen 127.0.0.1:{port};
-    access_log {folder}/nginx.access.log whole;
+    access_log {folder}/nginx.access whole;
     location / {{
       proxy_pass http://unix:{folder}/inner.sock;
       proxy_set_header X-Target $request_uri;
@@ -106,7 +106,7 @@ class Nginx(Server):
 
     def __init__(self, directory):
         super().__init__(directory, "nginx")
-        self.access_log = self.directory / "nginx.access.log"
+        self.access_log = self.directory / "nginx.access"
         self._read = 0
         configuration = self.directory / "nginx.conf"
         # Started by root, its worker would be somebody who may not enter the folder.
@@ -115,7 +115,7 @@ class Nginx(Server):
         def arguments_for(port):
             configuration.write_text(NGINX.format(
                 folder=self.directory, port=port, user=user))
-            return ["nginx", "-p", self.directory, "-e", self.directory / "nginx.error.log",
+            return ["nginx", "-p", self.directory, "-e", self.directory / "nginx.error",
                     "-c", configuration]
 
         self.start(arguments_for)
