@@ -17,6 +17,7 @@ SAMPLE_SECONDS = 10
 # Memory may not grow by more from the second third of a run to the last; shorter runs still warm up.
 MOST_GROWTH = 0.02
 SHORTEST_JUDGED = 9 * 60
+MOST_TOLD = 20  # of what is wrong, each time
 
 
 class Conductor:
@@ -31,6 +32,7 @@ class Conductor:
         self._secrets = 0
         self._reloads = 0
         self._problems = []
+        self._told = 0  # of what was wrong
         self._authority = Authority(directory)
         self._authority.issue("proxy")
 
@@ -161,10 +163,17 @@ class Conductor:
             at = time.monotonic() - self._started
             self._memory.append((at, self._proxy.memory()))
             self._look_through_log()
+            self._tell_news()
             print(f"{at:6.0f} s  {sum(self._journal.outcomes.values())} answers, PSS "
                   f"{self._memory[-1][1]['pss'] / 1024:.0f} KiB, {self._proxy.descriptors()} "
                   f"descriptors, logins {self._upstream.logins}, "
                   f"{len(self._journal.wrong)} wrong", flush=True)
+
+    def _tell_news(self):
+        """What was wrong is told at once: half an hour is long."""
+        for text in self._journal.wrong[self._told:][:MOST_TOLD]:
+            print("WRONG:", text, flush=True)
+        self._told = len(self._journal.wrong)
 
     def _look_through_log(self):
         """No secret in it; then it is emptied, so that it does not fill the disk."""
@@ -208,7 +217,8 @@ class Conductor:
         self._judge_memory()
         if logins["rejected"] > self._secrets:
             self._problems.append(f"{logins['rejected']} rejected logins, {self._secrets} secrets")
-        for text in self._problems + journal.wrong[:20]:
+        self._tell_news()
+        for text in self._problems:
             print("PROBLEM:", text)
         is_right = not self._problems and not journal.wrong
         print("verdict:", "everything was right" if is_right else
