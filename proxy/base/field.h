@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/base/clock.h"
 #include "proxy/base/result.h"
 #include "proxy/base/secret.h"
 
@@ -25,15 +26,26 @@ struct Place {
   friend bool operator==(const Place&, const Place&) { return true; }
 };
 
+// Of a secret that a program prints.
+struct SecretCommand {
+  std::vector<std::string> arguments;           // behind the program
+  Duration timeout = std::chrono::seconds(10);  // then the program is ended
+  Duration max_age = std::chrono::hours(1);     // of what it printed
+  friend bool operator==(const SecretCommand&, const SecretCommand&) = default;
+};
+
 // Where a secret's value comes from; never the value itself.
 struct SecretRef {
-  enum class Kind { file, env, systemd };
+  enum class Kind { file, env, systemd, command };
   Kind kind = Kind::file;
-  std::string name;  // path (absolute, or relative to the configuration file), variable, credential
+  // Path (absolute, or relative to the configuration file), variable, credential, or the absolute
+  // path of a program.
+  std::string name;
   Place place;
+  SecretCommand command = {};
 
   friend bool operator==(const SecretRef& a, const SecretRef& b) {
-    return a.kind == b.kind && a.name == b.name;
+    return a.kind == b.kind && a.name == b.name && a.command == b.command;
   }
 };
 

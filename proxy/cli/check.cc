@@ -6,12 +6,15 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "proxy/auth/session_seal.h"
 #include "proxy/cli/load_settings.h"
+#include "proxy/net/tls_context.h"
 #include "proxy/ops/local_accounts.h"
+#include "proxy/ops/secret_command.h"
 #include "proxy/ops/secret_source.h"
 #include "proxy/settings/source_text.h"
 
@@ -37,21 +40,23 @@ class References {
   References(const std::string& file, std::string_view text)
       : file_(file), lines_(settings::split_lines(settings::without_bom(text))) {}
 
-  void check_secret(const base::SecretRef& ref) {
-    if (const auto value = ops::read_secret(ref, file_); !value) add(ref, value.error());
-  }
+  void check_secret(const base::SecretRef& ref) { read_secret(ref); }
   void check_cache_key(const base::SecretRef& ref) {
-    const auto value = ops::read_secret(ref, file_);
-    if (!value) return add(ref, value.error());
-    if (value->reveal().size() >= auth::least_seal_text) return;
+    const auto value = read_secret(ref);
+    if (!value || value->reveal().size() >= auth::least_seal_text) return;
     add(ref, {base::ErrorKind::configuration,
               fmt::format("{} has fewer than {} characters, which is too easy to guess: openssl "
                           "rand -base64 32 makes a good one",
                           ops::describe(ref), auth::least_seal_text)});
   }
   // Certificates may be read by everybody.
-  void check_public(const base::SecretRef& ref) {
-    if (const auto text = ops::read_public(ref, file_); !text) add(ref, text.error());
+  void check_public(const base::SecretRef& ref) { read_public(ref); }
+  // That a certificate and its key can be read and belong together.
+  void check_pair(const base::SecretRef& certificate, const base::SecretRef& key) {
+    const auto chain = read_public(certificate);
+    const auto secret = read_secret(key);
+    if (!chain || !secret) return;
+    if (const auto fits = net::check_key_pair(*chain, *secret); !fits) add(key, fits.error());
   }
   void check_user(const settings::Account& account) {
     if (const auto user = ops::find_user(account.name); !user) add(account, user.error());
@@ -71,6 +76,26 @@ class References {
   template <class Reference>
   void add(const Reference& ref, const base::Error& error) {
     problems_.push_back({ref.place, key_length(lines_, ref.place), error.detail});
+  }
+
+  // Nothing if it can't be read, which is a problem, or would have to be run for it.
+  std::optional<base::Secret> read_secret(const base::SecretRef& ref) {
+    if (ref.kind == base::SecretRef::Kind::command) return check_command(ref);
+    auto value = ops::read_secret(ref, file_);
+    if (value) return std::move(*value);
+    add(ref, value.error());
+    return std::nullopt;
+  }
+  std::optional<std::string> read_public(const base::SecretRef& ref) {
+    if (ref.kind == base::SecretRef::Kind::command) return check_command(ref);
+    auto text = ops::read_public(ref, file_);
+    if (text) return std::move(*text);
+    add(ref, text.error());
+    return std::nullopt;
+  }
+  std::nullopt_t check_command(const base::SecretRef& ref) {
+    if (const auto fine = ops::check_secret_command(ref); !fine) add(ref, fine.error());
+    return std::nullopt;
   }
 
   std::string file_;
@@ -120,12 +145,13 @@ std::vector<Problem> check_references(const settings::Settings& settings, std::s
     if (listener.socket.owner) references.check_user(*listener.socket.owner);
     if (listener.socket.group) references.check_group(*listener.socket.group);
     if (!listener.tls) continue;
-    references.check_public(listener.tls->certificate);
-    references.check_secret(listener.tls->key);
+    references.check_pair(listener.tls->certificate, listener.tls->key);
     if (listener.tls->client_ca) references.check_public(*listener.tls->client_ca);
   }
   for (const settings::Upstream& upstream : settings.upstreams) {
     if (upstream.tls.ca) references.check_public(*upstream.tls.ca);
+    if (!upstream.tls.client_certificate || !upstream.tls.client_key) continue;
+    references.check_pair(*upstream.tls.client_certificate, *upstream.tls.client_key);
   }
   return references.take();
 }

@@ -182,8 +182,9 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
     return failure;
   }
   Outcome outcome;
+  tokens::SecretStore commands(loop, log);
   tokens::SessionTools tools =
-      tokens::make_session_tools(loop, ledger, log, metrics.new_set(), settings.file);
+      tokens::make_session_tools(loop, ledger, log, metrics.new_set(), commands, settings.file);
   tools.publish = [&](const tokens::SessionUpdate& update) {
     outcome.update = update;
     if (update.credential || update.block) loop.stop();

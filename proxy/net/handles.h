@@ -6,6 +6,7 @@
 #include <event2/event_struct.h>
 #include <event2/http.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,6 +31,7 @@ using SslContextHandle = std::unique_ptr<SSL_CTX, HandleDeleter<SSL_CTX_free>>;
 using SslSessionHandle = std::unique_ptr<SSL_SESSION, HandleDeleter<SSL_SESSION_free>>;
 using X509Handle = std::unique_ptr<X509, HandleDeleter<X509_free>>;
 using PrivateKeyHandle = std::unique_ptr<EVP_PKEY, HandleDeleter<EVP_PKEY_free>>;
+using GeneralNamesHandle = std::unique_ptr<GENERAL_NAMES, HandleDeleter<GENERAL_NAMES_free>>;
 using BioHandle = std::unique_ptr<BIO, HandleDeleter<BIO_free_all>>;
 
 // A libevent event within the object that it calls back: no memory of its own.

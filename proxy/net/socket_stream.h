@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/net/event_loop.h"
@@ -61,6 +62,7 @@ class TlsStream final : public SocketStream {
   void set_reading(bool on) override;
   void reset_on_close() override;
   std::vector<std::string> peer_dns_names() const override;
+  std::optional<base::Error> failure() const override { return failure_; }
   // True if the session came from an earlier connection.
   bool is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 
@@ -72,12 +74,16 @@ class TlsStream final : public SocketStream {
   void on_write_event() override;
   void handshake();
   base::Error handshake_error(int code) const;
+  base::Error handshake_failure(std::string reason) const;
+  void note_late_refusal();
 
   SslHandle ssl_;
   std::function<void()> on_established_;
   bool established_ = false;
   bool read_wants_write_ = false;
   bool is_cut_ = false;
+  bool has_read_ = false;
+  std::optional<base::Error> failure_;
 };
 
 }  // namespace vsaproxy::net

@@ -3,6 +3,7 @@
 // by the connection object of one side; one thread.
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,6 +53,9 @@ class Stream {
   virtual void reset_on_close() = 0;
   // The DNS names of the peer's certificate, which has been verified; none without one.
   virtual std::vector<std::string> peer_dns_names() const { return {}; }
+  // After read() has failed: why, if more is known than that the connection is broken. Errors:
+  // upstream_tls, where nothing that was sent has been read.
+  virtual std::optional<base::Error> failure() const { return std::nullopt; }
 };
 
 }  // namespace vsaproxy::net

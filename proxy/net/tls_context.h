@@ -7,13 +7,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/base/result.h"
 #include "proxy/base/secret.h"
 #include "proxy/net/handles.h"
+#include "proxy/ops/upstream_files.h"
 #include "proxy/settings/settings.h"
 
 namespace vsaproxy::net {
+
+// That the certificate (PEM, leaf first) and the key belong together. Error: configuration.
+base::Result<void> check_key_pair(std::string_view chain, const base::Secret& key);
 
 // What a listener shows and trusts. Shared by all workers, any thread.
 class ServerTls {
@@ -43,26 +48,43 @@ class ServerTls {
   SslContextHandle context_;  // guarded by mutex_; connections keep the one they began with
 };
 
-// One upstream as one worker sees it: it keeps that worker's latest session for resumption.
+// One upstream as one worker sees it: it keeps that worker's latest session for resumption, which
+// only a server that passed all checks can have given it.
 class ClientTls {
   // Only make() can name it.
   struct Private {};
 
  public:
   explicit ClientTls(Private) {}
-  // `ca` is PEM text, empty if only the system store counts. `name` is checked against the
-  // certificate and sent as SNI unless it is a literal address. Errors: configuration.
+  // `name` is checked against the certificate and sent as SNI unless it is a literal address.
+  // Errors: configuration.
   static base::Result<std::unique_ptr<ClientTls>> make(const settings::UpstreamTls& settings,
-                                                       std::string_view ca, std::string name);
+                                                       const ops::UpstreamFiles& files,
+                                                       std::string name);
   ClientTls(const ClientTls&) = delete;
   ClientTls& operator=(const ClientTls&) = delete;
 
+  // Of make(): that of an upstream's url, or what its tls.server_name says.
+  static base::Result<std::unique_ptr<ClientTls>> make(const http::Origin& origin,
+                                                       const settings::UpstreamTls& settings,
+                                                       const ops::UpstreamFiles& files);
+
   SslHandle new_connection();
+  // Why the handshake that has just failed refused the server, for who owns the configuration.
+  // Null where nothing was refused, or this is no connection of a ClientTls.
+  static const std::string* refusal_of(const SSL* ssl);
+  // The server asked for a certificate, and there is none to show.
+  static bool lacks_certificate(const SSL* ssl);
 
  private:
   static int keep_session(SSL* ssl, SSL_SESSION* session) noexcept;
+  static int judge(X509_STORE_CTX* chain, void* self) noexcept;
+  static int note_wanted_certificate(SSL* ssl, X509** certificate, EVP_PKEY** key) noexcept;
+  bool has_pinned_key(X509_STORE_CTX* chain);
 
   SslContextHandle context_;
+  std::vector<std::string> pins_;
+  std::string refusal_;  // of the latest handshake
   std::string name_;
   bool name_is_address_ = false;
   SslSessionHandle session_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/net/socket_stream.h"
+#include "proxy/net/tls_context.h"
 
 namespace vsaproxy::net {
 namespace {
@@ -14,14 +15,28 @@ namespace {
 // One TLS record; small parts (a head, a chunk line, a body) are gathered into one.
 constexpr std::size_t record_size = 16 * 1024;
 
-bool is_unknown_issuer(long verdict) {
-  return verdict == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-         verdict == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
-         verdict == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
-         verdict == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
+// What OpenSSL says, and what it means to who configures an upstream.
+std::string reason_text(unsigned long error) {
+  const char* text = ERR_reason_error_string(error);
+  std::string reason = text == nullptr ? "unknown error" : text;
+  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return reason;
+  switch (ERR_GET_REASON(error)) {
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+      return reason + ", the server has no TLS version from tls.min_version on";
+    case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+      return "the peer closed the connection";
+    case SSL_R_WRONG_VERSION_NUMBER:
+      return reason + ", does the server speak TLS on this port?";
+    default:
+      return reason;
+  }
 }
 
-using GeneralNamesHandle = std::unique_ptr<GENERAL_NAMES, HandleDeleter<GENERAL_NAMES_free>>;
+// Sent by the peer (RFC 8446, 6.2).
+bool is_alert(unsigned long error) {
+  return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
+}
 
 }  // namespace
 
@@ -66,17 +81,32 @@ base::Error TlsStream::handshake_error(int code) const {
   const long verdict = SSL_get_verify_result(ssl_.get());
   std::string reason;
   if (verdict != X509_V_OK) {
-    reason = X509_verify_cert_error_string(verdict);
-    if (is_unknown_issuer(verdict)) reason += ", is it a private authority? See tls.ca";
-  } else if (const char* text = ERR_reason_error_string(ERR_peek_error()); text != nullptr) {
-    reason = text;
+    const std::string* refusal = ClientTls::refusal_of(ssl_.get());
+    reason = refusal != nullptr ? *refusal : X509_verify_cert_error_string(verdict);
+  } else if (const auto error = ERR_peek_error(); error != 0) {
+    reason = reason_text(error);
   } else {
     reason = code == SSL_ERROR_SYSCALL || code == SSL_ERROR_ZERO_RETURN
                  ? "the peer closed the connection"
                  : "unknown error";
   }
   ERR_clear_error();
+  return handshake_failure(std::move(reason));
+}
+
+base::Error TlsStream::handshake_failure(std::string reason) const {
+  if (ClientTls::lacks_certificate(ssl_.get())) {
+    reason += ", the server asked for a client certificate: see tls.client_certificate";
+  }
   return {base::ErrorKind::upstream_tls, "TLS handshake failed: " + reason};
+}
+
+// With TLS 1.3 a server judges our certificate after we are done: its alert comes in place of an
+// answer, and nothing of what was sent has been read (RFC 8446, 4.4.2.4).
+void TlsStream::note_late_refusal() {
+  const auto error = ERR_peek_error();
+  if (has_read_ || SSL_is_server(ssl_.get()) == 1 || !is_alert(error)) return;
+  failure_ = handshake_failure(reason_text(error));
 }
 
 ReadResult TlsStream::read(std::span<char> into) {
@@ -84,11 +114,13 @@ ReadResult TlsStream::read(std::span<char> into) {
   ERR_clear_error();
   std::size_t n = 0;
   if (SSL_read_ex(ssl_.get(), into.data(), into.size(), &n) == 1) {
+    has_read_ = true;
     // What OpenSSL holds already makes no socket readable: ask for another turn.
     if (reading_ && SSL_has_pending(ssl_.get()) == 1) event_active(read_event_.get(), EV_READ, 0);
     return {IoStatus::ok, n};
   }
   const int code = SSL_get_error(ssl_.get(), 0);
+  if (code == SSL_ERROR_SSL) note_late_refusal();
   ERR_clear_error();
   switch (code) {
     case SSL_ERROR_WANT_READ:

@@ -11,6 +11,7 @@
 
 #include "proxy/ops/durable_file.h"
 #include "proxy/ops/file_descriptor.h"
+#include "proxy/ops/secret_command.h"
 
 namespace vsaproxy::ops {
 namespace {
@@ -95,7 +96,8 @@ Result<void> read_file(const SecretRef& ref, std::string_view settings_file, Aud
 }
 
 Result<void> read_text_of(const SecretRef& ref, std::string_view settings_file, Audience audience,
-                          std::size_t limit, std::string& text) {
+                          std::size_t limit, std::string& text, int stop = -1) {
+  if (ref.kind == SecretRef::Kind::command) return run_secret_command(ref, limit, text, stop);
   if (ref.kind != SecretRef::Kind::env) {
     return read_file(ref, settings_file, audience, limit, text);
   }
@@ -108,9 +110,9 @@ Result<void> read_text_of(const SecretRef& ref, std::string_view settings_file, 
 
 }  // namespace
 
-Result<base::Secret> read_secret(const SecretRef& ref, std::string_view settings_file) {
+Result<base::Secret> read_secret(const SecretRef& ref, std::string_view settings_file, int stop) {
   std::string text;
-  if (auto done = read_text_of(ref, settings_file, Audience::owner, most_secret_bytes, text);
+  if (auto done = read_text_of(ref, settings_file, Audience::owner, most_secret_bytes, text, stop);
       !done) {
     base::wipe(text);
     return tl::unexpected(done.error());
@@ -118,7 +120,7 @@ Result<base::Secret> read_secret(const SecretRef& ref, std::string_view settings
   if (text.ends_with('\n')) text.resize(text.size() - (text.ends_with("\r\n") ? 2 : 1));
   if (text.empty()) {
     base::wipe(text);
-    return unusable(ref, "is empty");
+    return unusable(ref, ref.kind == SecretRef::Kind::command ? "prints nothing" : "is empty");
   }
   return base::Secret::take(std::move(text));
 }
@@ -138,7 +140,7 @@ base::Result<std::string> read_optional_public(const std::optional<base::SecretR
 }
 
 std::uint64_t secret_stamp(const SecretRef& ref, std::string_view settings_file) {
-  if (ref.kind == SecretRef::Kind::env) return 1;
+  if (ref.kind == SecretRef::Kind::env || ref.kind == SecretRef::Kind::command) return 1;
   const auto path = path_of(ref, settings_file);
   return path ? file_stamp(*path) : 0;
 }
@@ -151,6 +153,8 @@ std::string describe(const SecretRef& ref) {
       return fmt::format("environment variable {}", ref.name);
     case SecretRef::Kind::systemd:
       return fmt::format("systemd credential {}", ref.name);
+    case SecretRef::Kind::command:
+      return fmt::format("command {}", ref.name);
   }
   return ref.name;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Reads secrets where a SecretRef says they are, and notices when they change. May block on a disk:
-// the manager thread and commands call it, workers never.
+// Reads secrets where a SecretRef says they are, and notices when they change. May block on a disk,
+// and for a command's timeout: the manager thread and commands of ours call it, workers never.
 
 #include <cstdint>
 #include <optional>
@@ -14,9 +14,11 @@
 namespace vsaproxy::ops {
 
 // Relative file names stand beside the configuration file. One trailing newline is trimmed. Errors:
-// configuration, with the reference and the fix: missing, unreadable, empty, over 64 KiB, or a file
-// that every user may read. Never part of the value.
-base::Result<base::Secret> read_secret(const base::SecretRef& ref, std::string_view settings_file);
+// configuration, with the reference and the fix: missing, unreadable, empty, over 64 KiB, a file
+// that every user may read, or a command that failed. Never part of the value. A command is ended
+// early once `stop`, a descriptor, is readable; -1: none.
+base::Result<base::Secret> read_secret(const base::SecretRef& ref, std::string_view settings_file,
+                                       int stop = -1);
 
 // A text that is no secret, a certificate or a bundle of them: every user may read it, and it may
 // have 4 MiB. Else as read_secret, but nothing is trimmed.
@@ -27,10 +29,11 @@ base::Result<std::string> read_optional_public(const std::optional<base::SecretR
                                                std::string_view settings_file);
 
 // Changes when the file behind the reference does (inode, size or time of change); constant for
-// environment variables; 0 while the file is missing.
+// environment variables and commands; 0 while the file is missing.
 std::uint64_t secret_stamp(const base::SecretRef& ref, std::string_view settings_file);
 
-// "file vsa.pat", "systemd credential vsa-pat", "environment variable X": for messages.
+// "file vsa.pat", "systemd credential vsa-pat", "environment variable X", "command /usr/bin/pass":
+// for messages. Never the arguments of a command.
 std::string describe(const base::SecretRef& ref);
 
 }  // namespace vsaproxy::ops

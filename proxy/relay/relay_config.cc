@@ -79,13 +79,13 @@ Result<std::unique_ptr<const ClientPolicy>> client_policy(const settings::Listen
 }
 
 // Tried once here, so that workers can't fail on it later.
-Result<std::string> upstream_ca(const settings::Settings& settings,
-                                const settings::Upstream& upstream) {
-  auto ca = ops::read_optional_public(upstream.tls.ca, settings.file);
-  if (!ca || upstream.origin.scheme != "https") return ca;
-  auto tls = net::ClientTls::make(upstream.tls, *ca, upstream.origin.host);
+Result<ops::UpstreamFiles> upstream_files(const settings::Settings& settings,
+                                          const settings::Upstream& upstream) {
+  auto files = ops::read_upstream_files(upstream.tls, settings.file);
+  if (!files || upstream.origin.scheme != "https") return files;
+  auto tls = net::ClientTls::make(upstream.origin, upstream.tls, *files);
   if (!tls) return base::fail(std::move(tls.error()));
-  return ca;
+  return files;
 }
 
 Result<void> add_listener(const settings::Settings& settings, const settings::Listener& listener,
@@ -132,13 +132,12 @@ Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Setting
     }
   }
   for (const settings::Upstream& upstream : settings->upstreams) {
-    config->upstream_ca.emplace_back();
-    auto ca = upstream_ca(*settings, upstream);
-    if (!ca) {
+    auto files = upstream_files(*settings, upstream);
+    if (!files) {
       return base::fail(base::ErrorKind::configuration,
-                        "upstream " + upstream.name + ": " + ca.error().detail);
+                        "upstream " + upstream.name + ": " + files.error().detail);
     }
-    config->upstream_ca.back() = std::move(*ca);
+    config->upstream_files.push_back(std::move(*files));
   }
   return config;
 }

@@ -33,7 +33,7 @@ struct RelayConfig : RequestRules {
   std::vector<std::unique_ptr<const ClientPolicy>> client_policies;  // null: everybody may ask
   // By upstream.
   std::vector<std::optional<tokens::SessionId>> sessions;
-  std::vector<std::string> upstream_ca;  // PEM, may be empty
+  std::vector<ops::UpstreamFiles> upstream_files;
 };
 
 using RelayConfigPtr = std::shared_ptr<const RelayConfig>;

@@ -54,9 +54,10 @@ void UpstreamConnection::on_readable() {
     }
     default:
       is_sound_ = false;
-      fail({ErrorKind::upstream_closed,
-            codec_.saw_any_byte() ? "the upstream broke the connection within its answer"
-                                  : "the upstream broke the connection without an answer"});
+      fail(stream_->failure().value_or(
+          Error{ErrorKind::upstream_closed,
+                codec_.saw_any_byte() ? "the upstream broke the connection within its answer"
+                                      : "the upstream broke the connection without an answer"}));
   }
 }
 

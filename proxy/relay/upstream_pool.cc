@@ -18,9 +18,7 @@ Result<std::unique_ptr<UpstreamPool>> UpstreamPool::make(const Tools& tools, Ide
                                                          std::size_t share) {
   std::unique_ptr<net::ClientTls> tls;
   if (identity.origin.scheme == "https") {
-    const std::string& name =
-        identity.tls.server_name.empty() ? identity.origin.host : identity.tls.server_name;
-    auto made = net::ClientTls::make(identity.tls, identity.ca, name);
+    auto made = net::ClientTls::make(identity.origin, identity.tls, identity.files);
     if (!made) return base::fail(std::move(made.error()));
     tls = std::move(*made);
   }

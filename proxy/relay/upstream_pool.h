@@ -33,7 +33,7 @@ class UpstreamPool final : private IdleHandler {
     http::Origin origin;
     std::optional<http::Authority> connect;
     settings::UpstreamTls tls;
-    std::string ca;  // PEM
+    ops::UpstreamFiles files;
     settings::Timeouts timeouts;
     settings::Pool pool;
     friend bool operator==(const Identity&, const Identity&) = default;

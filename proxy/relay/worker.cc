@@ -100,8 +100,9 @@ void Worker::adopt(RelayConfigPtr config, const std::vector<int>& fds) {
 
 UpstreamPool* Worker::pool_for(const RelayConfig& config, std::size_t index) {
   const settings::Upstream& upstream = config.settings->upstreams[index];
-  UpstreamPool::Identity identity{upstream.origin,           upstream.connect,  upstream.tls,
-                                  config.upstream_ca[index], upstream.timeouts, upstream.pool};
+  UpstreamPool::Identity identity{upstream.origin,   upstream.connect,
+                                  upstream.tls,      config.upstream_files[index],
+                                  upstream.timeouts, upstream.pool};
   const auto known = std::find_if(pools_.begin(), pools_.end(), [&](const auto& pool) {
     return !pool->is_retired() && pool->identity() == identity;
   });

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view secret_keys[] = {
     "token",  "password", "token_secret",  "token_id",      "api_key", "private_key", "totp",
     "secret", "value",    "client_secret", "refresh_token", "key",     "keys",        "hash",
-    "pass",   "passwd",   "pwd",           "pat",           "pin"};
+    "pass",   "passwd",   "pwd",           "pat",           "pin",     "client_key"};
 
 // Parts of a name that no harmless key has.
 constexpr std::string_view secret_parts[] = {"pass",   "secret",     "token",       "pwd",

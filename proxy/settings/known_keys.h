@@ -67,13 +67,9 @@ inline constexpr Key upstream_keys[] = {{"url"},
                                         {"replay"},
                                         {"case"},
                                         {"insecure_http"}};
-inline constexpr Key upstream_tls_keys[] = {{"ca"},
-                                            {"only_ca"},
-                                            {"min_version"},
-                                            {"server_name"},
-                                            {"pin_sha256", Support::later},
-                                            {"client_certificate", Support::later},
-                                            {"client_key", Support::later}};
+inline constexpr Key upstream_tls_keys[] = {{"ca"},          {"only_ca"},    {"min_version"},
+                                            {"server_name"}, {"pin_sha256"}, {"client_certificate"},
+                                            {"client_key"}};
 inline constexpr Key timeouts_keys[] = {{"connect"}, {"tls"}, {"response_header"}, {"idle"}};
 inline constexpr Key pool_keys[] = {{"max_connections"}, {"idle_timeout"}};
 inline constexpr Key replay_keys[] = {{"methods"}, {"max_body"}, {"expect_continue"}};

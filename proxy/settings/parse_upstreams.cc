@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "proxy/auth/digest.h"
 #include "proxy/settings/sections.h"
 
 namespace vsaproxy::settings {
@@ -67,6 +68,42 @@ void parse_server_name(const Mapping& tls, UpstreamTls& out) {
   if (auto host = host_of(*node, tls.problems())) out.server_name = std::move(*host);
 }
 
+void parse_pins(const Mapping& tls, UpstreamTls& out) {
+  constexpr std::size_t sha256_bytes = 32;
+  const auto entries = tls.read_list("pin_sha256");
+  for (const YamlNode* entry : entries) {
+    const auto pin = text_of(*entry, tls.problems());
+    if (!pin) continue;
+    const auto hash = auth::decode_base64(*pin);
+    if (hash && hash->reveal().size() == sha256_bytes && auth::base64(hash->reveal()) == *pin) {
+      out.pins.push_back(*pin);
+      continue;
+    }
+    tls.problems().add(
+        entry->spot,
+        "a pin must be the SHA-256 of the certificate's public key in base64, 44 characters: "
+        "openssl x509 -in server.crt -noout -pubkey | openssl pkey -pubin -outform DER | "
+        "openssl dgst -sha256 -binary | base64");
+  }
+  const YamlNode* node = tls.find("pin_sha256");
+  if (node && node->kind == YamlNode::Kind::sequence && entries.empty()) {
+    complain(*node, "needs at least one pin: an empty list would refuse every server",
+             tls.problems());
+  }
+}
+
+void parse_client_certificate(const Mapping& tls, UpstreamTls& out) {
+  out.client_certificate = tls.read_secret("client_certificate");
+  out.client_key = tls.read_secret("client_key");
+  const auto check_pair = [&tls](std::string_view key, std::string_view other) {
+    const YamlNode* node = tls.find(key);
+    if (!node || tls.is_written(other)) return;
+    tls.problems().add(node->key_spot, fmt::format("\"{}\" needs a \"{}\" beside it", key, other));
+  };
+  check_pair("client_certificate", "client_key");
+  check_pair("client_key", "client_certificate");
+}
+
 void parse_tls(const Mapping& mapping, UpstreamTls& out) {
   const YamlNode* node = mapping.find("tls");
   if (!node) return;
@@ -80,6 +117,8 @@ void parse_tls(const Mapping& mapping, UpstreamTls& out) {
   tls.read_choice("min_version", out.min_version,
                   {{"1.2", TlsVersion::tls_1_2}, {"1.3", TlsVersion::tls_1_3}});
   parse_server_name(tls, out);
+  parse_pins(tls, out);
+  parse_client_certificate(tls, out);
 }
 
 void parse_timeouts(const Mapping& mapping, Timeouts& out) {

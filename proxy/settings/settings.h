@@ -66,6 +66,11 @@ struct UpstreamTls {
   bool only_ca = false;               // ... or in its place
   TlsVersion min_version = TlsVersion::tls_1_2;
   std::string server_name;  // SNI and certificate name; empty: the host of url
+  // Each the SHA-256 of a SubjectPublicKeyInfo in base64 (RFC 7469, 2.4); empty: any key will do.
+  std::vector<std::string> pins;
+  // What the proxy shows if it is asked who it is, PEM, leaf first. Both or none.
+  std::optional<base::SecretRef> client_certificate;
+  std::optional<base::SecretRef> client_key;
   friend bool operator==(const UpstreamTls&, const UpstreamTls&) = default;
 };
 

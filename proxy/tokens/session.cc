@@ -33,11 +33,6 @@ std::string_view result_name(ErrorKind kind) {
   }
 }
 
-// A credential with several secrets is another one as soon as one of them changes.
-void append_secret(base::Secret& all, const base::Secret& one) {
-  all = all.empty() ? one : base::Secret::take(fmt::format("{}\n{}", all.reveal(), one.reveal()));
-}
-
 // What a client is told: only the reasons for 503 that it can act on.
 ErrorKind client_reason(ErrorKind kind) {
   return kind == ErrorKind::login_rejected || kind == ErrorKind::login_budget_spent
@@ -225,8 +220,7 @@ void Session::hold_reached(std::uint64_t hold) {
 void Session::run_login() {
   hold_timer_->stop();
   phase_ = Phase::logging_in;
-  if (cache_) return log_in_under_lock();
-  start_scheme();
+  fetch_secrets();
 }
 
 void Session::start_scheme() {
@@ -234,21 +228,6 @@ void Session::start_scheme() {
   if (!made) return fail(std::move(made.error()));
   scheme_ = std::move(*made);
   take_step(scheme_->start(tools_.loop.now(), former_.get()));
-}
-
-Result<std::unique_ptr<auth::Scheme>> Session::make_scheme() {
-  seen_secret_stamps_ = secret_stamps();  // before reading: what changes from here on is news
-  auth::SchemeInput input;
-  input.values = &settings_.values;
-  login_secret_ = base::Secret();
-  input.random = tools_.random;
-  for (const auto& [key, ref] : settings_.values.secrets()) {
-    auto secret = tools_.read_secret(ref);
-    if (!secret) return base::fail(std::move(secret.error()));
-    append_secret(login_secret_, *secret);
-    input.secrets.emplace(key, std::move(*secret));
-  }
-  return settings_.scheme->make(std::move(input));
 }
 
 void Session::take_step(Result<auth::Step> step) {
@@ -347,6 +326,7 @@ void Session::fail(Error error) {
   // Of one that was never sent the outcome is known already, and counts no login.
   const bool was_sent = !attempt_.empty();
   settle_record(error);
+  if (error.kind == ErrorKind::login_rejected) doubt_secrets();
   if (was_sent) count(result_name(error.kind));
   const bool is_final =
       error.kind == ErrorKind::login_rejected || error.kind == ErrorKind::login_budget_spent;
@@ -434,12 +414,6 @@ void Session::on_check_answer(Result<LoginAnswer> answer, std::uint64_t generati
 bool Session::is_stopped() const {
   return state_.block && (state_.block->error.kind == ErrorKind::login_rejected ||
                           state_.block->error.kind == ErrorKind::login_budget_spent);
-}
-
-std::vector<std::uint64_t> Session::secret_stamps() const {
-  std::vector<std::uint64_t> all;
-  for (const auto& [key, ref] : settings_.values.secrets()) all.push_back(tools_.secret_stamp(ref));
-  return all;
 }
 
 void Session::poll() {

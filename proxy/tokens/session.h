@@ -82,6 +82,7 @@ class Session {
   void log_in_under_lock();
   // True if another process has left a usable session, which is then in use here.
   bool adopt_news();
+  void fetch_secrets();
   void start_scheme();
   base::Result<std::unique_ptr<auth::Scheme>> make_scheme();
   void take_step(base::Result<auth::Step> step);
@@ -99,6 +100,8 @@ class Session {
   void on_check_answer(base::Result<LoginAnswer> answer, std::uint64_t generation);
   bool is_stopped() const;
   std::vector<std::uint64_t> secret_stamps() const;
+  std::vector<base::SecretRef> secret_commands() const;
+  void doubt_secrets();
   void count(std::string_view result);
   void follow_successor();
   double jitter() { return tools_.random() / 4294967296.0; }
@@ -128,6 +131,7 @@ class Session {
   std::uint64_t seen_record_stamp_ = 0;
   std::optional<base::Time> last_check_;
 
+  std::unique_ptr<SecretStore::Fetch> secret_fetch_;
   std::unique_ptr<auth::Scheme> scheme_;
   base::Secret login_secret_;  // the one whose rejection counts
   std::string attempt_;        // its entry in the ledger

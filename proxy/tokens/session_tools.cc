@@ -34,10 +34,13 @@ std::string fingerprint(const base::Secret& key, std::string_view token) {
   return fmt::format("{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3]);
 }
 
+bool is_command(const base::SecretRef& ref) { return ref.kind == base::SecretRef::Kind::command; }
+
 }  // namespace
 
 SessionTools make_session_tools(net::EventLoop& loop, ops::LoginLedger& ledger, ops::Log& log,
-                                ops::MetricSet& metrics, const std::string& settings_file) {
+                                ops::MetricSet& metrics, SecretStore& commands,
+                                const std::string& settings_file) {
   return {.loop = loop,
           .ledger = ledger,
           .log = log,
@@ -45,13 +48,15 @@ SessionTools make_session_tools(net::EventLoop& loop, ops::LoginLedger& ledger, 
           .wall_now = [] { return std::chrono::system_clock::now(); },
           .random = random_number,
           .read_secret =
-              [settings_file](const base::SecretRef& ref) {
-                return ops::read_secret(ref, settings_file);
+              [settings_file, &commands](const base::SecretRef& ref) {
+                return is_command(ref) ? commands.read(ref) : ops::read_secret(ref, settings_file);
               },
           .secret_stamp =
-              [settings_file](const base::SecretRef& ref) {
-                return ops::secret_stamp(ref, settings_file);
+              [settings_file, &commands](const base::SecretRef& ref) {
+                return is_command(ref) ? commands.stamp(ref)
+                                       : ops::secret_stamp(ref, settings_file);
               },
+          .commands = &commands,
           .fingerprint =
               [key = random_key()](std::string_view token) { return fingerprint(key, token); },
           .publish = nullptr};

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "proxy/http/h1_codec.h"
-#include "proxy/ops/secret_source.h"
 
 namespace vsaproxy::tokens {
 namespace {
@@ -63,7 +62,8 @@ class FetchExchange final : public LoginTransport::Exchange, private net::Stream
         take(codec_.end_of_input());
         break;
       case net::IoStatus::failed:
-        finish(base::fail(ErrorKind::login_unavailable, "the login server broke the connection"));
+        finish(base::fail(as_login_error(stream_->failure().value_or(
+            Error{ErrorKind::login_unavailable, "the login server broke the connection"}))));
     }
     OPENSSL_cleanse(buffer.data(), result.bytes);
   }
@@ -172,6 +172,14 @@ std::unique_ptr<LoginTransport::Exchange> TokenFetcher::send(const auth::LoginRe
 base::Result<std::unique_ptr<LoginTransport>> make_login_transport(
     net::EventLoop& loop, net::Dialer& dialer, const settings::Settings& settings,
     const settings::Upstream& upstream) {
+  const auto files = ops::read_upstream_files(upstream.tls, settings.file);
+  if (!files) return base::fail(files.error());
+  return make_login_transport(loop, dialer, upstream, *files);
+}
+
+base::Result<std::unique_ptr<LoginTransport>> make_login_transport(
+    net::EventLoop& loop, net::Dialer& dialer, const settings::Upstream& upstream,
+    const ops::UpstreamFiles& files) {
   net::DialTarget target;
   target.host = upstream.connect ? upstream.connect->host : upstream.origin.host;
   target.port = upstream.connect ? upstream.connect->port.value_or(upstream.origin.port)
@@ -180,11 +188,7 @@ base::Result<std::unique_ptr<LoginTransport>> make_login_transport(
   target.tls_timeout = upstream.timeouts.tls;
   std::unique_ptr<net::ClientTls> tls;
   if (upstream.origin.scheme == "https") {
-    const auto ca = ops::read_optional_public(upstream.tls.ca, settings.file);
-    if (!ca) return base::fail(ca.error());
-    const std::string& name =
-        upstream.tls.server_name.empty() ? upstream.origin.host : upstream.tls.server_name;
-    auto made = net::ClientTls::make(upstream.tls, *ca, name);
+    auto made = net::ClientTls::make(upstream.origin, upstream.tls, files);
     if (!made) return base::fail(std::move(made.error()));
     tls = std::move(*made);
   }

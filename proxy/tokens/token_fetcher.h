@@ -35,5 +35,9 @@ class TokenFetcher final : public LoginTransport {
 base::Result<std::unique_ptr<LoginTransport>> make_login_transport(
     net::EventLoop& loop, net::Dialer& dialer, const settings::Settings& settings,
     const settings::Upstream& upstream);
+// The same, where its files have been read.
+base::Result<std::unique_ptr<LoginTransport>> make_login_transport(
+    net::EventLoop& loop, net::Dialer& dialer, const settings::Upstream& upstream,
+    const ops::UpstreamFiles& files);
 
 }  // namespace vsaproxy::tokens

@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "proxy/ops/secret_source.h"
+#include "proxy/ops/upstream_files.h"
 #include "proxy/settings/login_place.h"
 #include "proxy/tokens/token_fetcher.h"
 
@@ -26,6 +26,7 @@ TokenManager::TokenManager(net::EventLoop& loop, net::Dialer& dialer, const std:
       ledger_(state_dir),
       log_(log),
       metrics_(metrics),
+      commands_(loop, log),
       poll_timer_(loop.make_timer([this] {
         for (auto& [id, entry] : sessions_) {
           if (entry.is_started) entry.session->poll();
@@ -43,7 +44,7 @@ void TokenManager::add_worker(net::EventLoop& loop, TokenView& view) {
 }
 
 SessionTools TokenManager::tools_for(SessionId id, const std::string& settings_file) {
-  SessionTools tools = make_session_tools(loop_, ledger_, log_, metrics_, settings_file);
+  SessionTools tools = make_session_tools(loop_, ledger_, log_, metrics_, commands_, settings_file);
   tools.publish = [this, id](const SessionUpdate& update) { return publish(id, update); };
   return tools;
 }
@@ -61,7 +62,8 @@ int TokenManager::publish(SessionId id, const SessionUpdate& update) {
 }
 
 bool TokenManager::Key::has_same_server(const Key& other) const {
-  return origin == other.origin && connect == other.connect && tls == other.tls && ca == other.ca;
+  return origin == other.origin && connect == other.connect && tls == other.tls &&
+         files == other.files;
 }
 
 Session* TokenManager::successor_of(const Entry& former) const {
@@ -78,13 +80,13 @@ Session* TokenManager::successor_of(const Entry& former) const {
 base::Result<SessionId> TokenManager::session_for(const settings::Settings& settings,
                                                   const settings::Upstream& upstream) {
   const settings::Upstream place = settings::login_place(settings, upstream);
-  auto ca = ops::read_optional_public(place.tls.ca, settings.file);
-  if (!ca) return base::fail(std::move(ca.error()));
+  auto files = ops::read_upstream_files(place.tls, settings.file);
+  if (!files) return base::fail(std::move(files.error()));
   Key key{settings.credentials[*upstream.credential],
           place.origin,
           place.connect,
           place.tls,
-          std::move(*ca),
+          std::move(*files),
           settings.file,
           {}};
   // The session must not be shown to the login server: it is checked where it is used.
@@ -96,7 +98,7 @@ base::Result<SessionId> TokenManager::session_for(const settings::Settings& sett
       return id;
     }
   }
-  auto transport = make_login_transport(loop_, dialer_, settings, place);
+  auto transport = make_login_transport(loop_, dialer_, place, key.files);
   if (!transport) return base::fail(std::move(transport.error()));
   std::unique_ptr<LoginTransport> check_transport;
   if (key.check_origin) {

@@ -15,6 +15,7 @@
 #include "proxy/ops/login_ledger.h"
 #include "proxy/ops/metrics.h"
 #include "proxy/settings/settings.h"
+#include "proxy/tokens/secret_store.h"
 #include "proxy/tokens/session.h"
 #include "proxy/tokens/session_update.h"
 #include "proxy/tokens/token_view.h"
@@ -61,7 +62,7 @@ class TokenManager final : public SessionReports {
     http::Origin origin;
     std::optional<http::Authority> connect;
     settings::UpstreamTls tls;
-    std::string ca;  // the text: its file may change between two reloads
+    ops::UpstreamFiles files;
     std::string settings_file;
     std::optional<http::Origin> check_origin;  // empty: the session is checked where it is made
     friend bool operator==(const Key&, const Key&) = default;
@@ -90,6 +91,7 @@ class TokenManager final : public SessionReports {
   ops::LoginLedger ledger_;
   ops::Log& log_;
   ops::MetricSet& metrics_;
+  SecretStore commands_;
   std::vector<WorkerLink> workers_;
   std::map<SessionId, Entry> sessions_;
   std::size_t next_id_ = 1;

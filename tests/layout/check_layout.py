@@ -29,7 +29,7 @@ LIBRARIES = {
     "zlib.h": {"relay"},
 }
 POSIX = re.compile(r"(sys|netinet|arpa)/\w+\.h|"
-                   r"(fcntl|malloc|netdb|poll|pthread|pwd|grp|signal|unistd)\.h")
+                   r"(fcntl|malloc|netdb|poll|pthread|pwd|grp|signal|spawn|unistd)\.h")
 STANDARD = re.compile(r"[a-z_0-9]+")  # <vector>; the C headers as <cstring>
 IMPURE = {"thread", "mutex", "condition_variable", "future", "fstream", "fcntl.h", "netdb.h",
           "poll.h", "pthread.h", "sys/socket.h", "sys/stat.h", "unistd.h"}

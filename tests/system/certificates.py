@@ -1,9 +1,17 @@
 """Certificates for system tests, made with the openssl command: a CA and what it signs."""
 
+import base64
 import dataclasses
+import hashlib
 import pathlib
 import ssl
 import subprocess
+
+
+def run_openssl(*arguments):
+    """Its standard output."""
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True,
+                          timeout=60).stdout
 
 
 @dataclasses.dataclass
@@ -16,6 +24,11 @@ class Certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self.key)
         return context
+
+    def pin(self):
+        """The SHA-256 of its public key in base64, as pin_sha256 wants it."""
+        key = run_openssl("pkey", "-in", self.key, "-pubout", "-outform", "DER")
+        return base64.b64encode(hashlib.sha256(key).digest()).decode()
 
 
 class Authority:
@@ -40,8 +53,26 @@ class Authority:
                                  "-addext", f"extendedKeyUsage={usage}",
                                  "-addext", "subjectAltName=" + ",".join(names)])
 
+    def issue_self_signed(self, name):
+        """A server certificate for this machine that no authority has signed."""
+        return self._make(name, ["-addext", "basicConstraints=critical,CA:FALSE",
+                                 "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+
+    def renew(self, certificate, name):
+        """Another server certificate for this machine with the key of one that was issued."""
+        made = Certificate(self.directory / f"{name}.crt", certificate.key)
+        run_openssl("req", "-x509", "-key", certificate.key, "-days", "2", "-subj", f"/CN={name}",
+                    "-CA", self.ca.certificate, "-CAkey", self.ca.key, "-out", made.certificate,
+                    "-addext", "basicConstraints=critical,CA:FALSE",
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+        return made
+
     def issue_expired(self, name):
         """A server certificate for this machine that was good in the first half of 2020 only."""
+        return self.issue_between(name, "20200101000000Z", "20200701000000Z")
+
+    def issue_between(self, name, start, end):
+        """A server certificate for this machine that is good in that time only (YYYYMMDDhhmmssZ)."""
         made = Certificate(self.directory / f"{name}.crt", self.directory / f"{name}.key")
         request, settings = self.directory / f"{name}.csr", self.directory / f"{name}.cnf"
         (self.directory / f"{name}.db").touch()
@@ -52,12 +83,11 @@ class Authority:
             f"new_certs_dir={self.directory}\n"
             "default_md=sha256\n[names]\ncommonName=supplied\n[more]\n"
             "basicConstraints=critical,CA:FALSE\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        self._run("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                  "-subj", f"/CN={name}", "-out", request, "-keyout", made.key)
-        self._run("ca", "-batch", "-notext", "-config", settings,
-                  "-cert", self.ca.certificate, "-keyfile", self.ca.key, "-in", request,
-                  "-out", made.certificate, "-startdate", "20200101000000Z",
-                  "-enddate", "20200701000000Z")
+        run_openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-subj", f"/CN={name}", "-out", request, "-keyout", made.key)
+        run_openssl("ca", "-batch", "-notext", "-config", settings,
+                    "-cert", self.ca.certificate, "-keyfile", self.ca.key, "-in", request,
+                    "-out", made.certificate, "-startdate", start, "-enddate", end)
         return made
 
     def client_context(self):
@@ -66,12 +96,8 @@ class Authority:
 
     def _make(self, name, options):
         made = Certificate(self.directory / f"{name}.crt", self.directory / f"{name}.key")
-        self._run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                  "-days", "2", "-subj", f"/CN={name}", "-out", made.certificate, "-keyout",
-                  made.key, *options)
+        run_openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-days", "2", "-subj", f"/CN={name}", "-out", made.certificate,
+                    "-keyout", made.key, *options)
         made.key.chmod(0o600)
         return made
-
-    @staticmethod
-    def _run(*arguments):
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=60)

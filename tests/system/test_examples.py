@@ -19,8 +19,8 @@ AGENTS = BASE + "/assetmgmt/agents"
 
 
 class Recipe:
-    """What an example needs. `replace`: texts of the file that name the world outside; URL is put
-    where {url} stands. `files`: its secrets. `options`: of the simulator. `ask`: (listener, path,
+    """What an example needs. `replace`: texts of the file that name the world outside; where {url},
+    {address}, {pin} or {directory} stands, that of the test is put. `files`: its secrets. `options`: of the simulator. `ask`: (listener, path,
     path at the simulator). With `name` the simulator has a certificate for that name. `send`: a
     method, a body and header fields in place of a bare GET. `host`: by which its listener is
     asked over TLS. `client`: the name in the certificate that the client shows."""
@@ -83,6 +83,8 @@ RECIPES = {
                          AT_DEFAULT),
     "read-only-route": Recipe(VSA, PAT, AT_DEFAULT, options={"username": "svc-reports"}),
     "route-rules": Recipe(VSA, PAT, [("127.0.0.1:0", "/notes" + AGENTS, AGENTS)], options=LEGACY),
+    "secret-command": Recipe({**VSA, "/usr/bin/pass, show, vsa/pat": "/bin/cat, {directory}/vsa.pat"},
+                             PAT, AT_DEFAULT, options=LEGACY),
     "session-cache": Recipe(VSA, {**PAT, "cache.key": "demo-key-of-the-session-cache"}, AT_DEFAULT,
                             options=LEGACY),
     "several-upstreams": Recipe(
@@ -98,6 +100,9 @@ RECIPES = {
     "tls-listener": Recipe({**VSA, "127.0.0.1:3443": "127.0.0.1:0"}, PAT,
                            [("plain", AGENTS, AGENTS), ("tls", AGENTS, AGENTS)], options=LEGACY),
     "unix-socket": Recipe(VSA, PAT, [("unix:proxy.sock", AGENTS, AGENTS)], options=LEGACY),
+    "upstream-mtls": Recipe(
+        {"192.0.2.7:443": "{address}", "d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM=": "{pin}"}, PAT,
+        AT_DEFAULT, options=LEGACY, name="vsa.corp.example", client="reports.internal"),
     "vsa10": Recipe({"https://example.vsax.net": "{url}"},
                     {"vsa10.id": "demo-token-id", "vsa10.secret": "demo-token-secret"},
                     [("127.0.0.1:0", "/api/v3/assets?$top=1", "/api/v3/assets?$top=1")]),
@@ -150,6 +155,8 @@ class Examples(SystemTest):
             self.copy(server.key, f"{name}.key")
         if recipe.client:
             self.client = authority.issue_client("client", [f"DNS:{recipe.client}"])
+            self.copy(self.client.certificate, "mtls.crt")
+            self.copy(self.client.key, "mtls.key")
         return server if recipe.name else None
 
     def copy(self, source, name):
@@ -162,8 +169,9 @@ class Examples(SystemTest):
                          "127.0.0.1:9128": "127.0.0.1:0"}.items():
             if old in recipe.replace:
                 self.assertIn(old, text, f"{path.name} has changed")
-            text = text.replace(old, new.format(url=simulator.url,
-                                                address=f"127.0.0.1:{simulator.port}"))
+            text = text.replace(old, new.format(
+                url=simulator.url, address=f"127.0.0.1:{simulator.port}", directory=self.directory,
+                pin=simulator.certificate.pin() if simulator.certificate else ""))
         if "\nadmin:" not in text:
             text += "admin: off\n"
         text += f"state_dir: {self.directory / 'state'}\nruntime_dir: {self.directory / 'run'}\n"

@@ -17,13 +17,14 @@ std::string mask(std::string_view text) {
 TEST_CASE("keys that may hold a secret are told from those that don't") {
   for (const std::string_view key :
        {"token", "Password", "pasword", "tokne", "toekn", "client_secret", "api-key", "key",
-        "my_token", "DB_PASSWORD", "value", "refresh_token", "apikey"}) {
+        "my_token", "DB_PASSWORD", "value", "refresh_token", "apikey", "client_key"}) {
     CAPTURE(key);
     CHECK(may_hold_secret(key));
   }
   for (const std::string_view key :
        {"username", "user_name", "url", "listen", "auth", "credentials", "type", "name",
-        "password_formula", "timeouts", "tls", "two_factor", "methods", "base", "vsa-emea"}) {
+        "password_formula", "timeouts", "tls", "two_factor", "methods", "base", "vsa-emea",
+        "client_certificate", "pin_sha256"}) {
     CAPTURE(key);
     CHECK_FALSE(may_hold_secret(key));
   }

@@ -144,10 +144,40 @@ TEST_CASE("types and keys of credentials are checked") {
   });
 }
 
+TEST_CASE("a secret may be what a program prints") {
+  const auto ref_of = [](std::string_view value) {
+    return *good_settings(with_credential(fmt::format(
+                              "    type: kaseya-vsa9\n    username: u\n    token: {}\n", value)))
+                .credentials[0]
+                .values.secret("token");
+  };
+  const auto plain = ref_of("{command: [/usr/bin/pass]}");
+  CHECK(plain.kind == base::SecretRef::Kind::command);
+  CHECK(plain.name == "/usr/bin/pass");
+  CHECK(plain.command == base::SecretCommand{{}, std::chrono::seconds(10), std::chrono::hours(1)});
+  const auto full =
+      ref_of("{max_age: 5m, command: [/usr/bin/pass, show, \"\", 12], timeout: 500ms}");
+  CHECK(full.command == base::SecretCommand{{"show", "", "12"},
+                                            std::chrono::milliseconds(500),
+                                            std::chrono::minutes(5)});
+  CHECK_FALSE(full == plain);
+  constexpr std::string_view wrong =
+      "7:13: \"command\" needs a list of the absolute path of a program and its arguments, such as "
+      "[/usr/bin/pass, show, vsa]: no shell takes part, and no folder is searched";
+  for (const std::string_view value :
+       {"[pass, show]", "[./pass]", "/usr/bin/pass", "\"/usr/bin/pass show vsa\"", "[]",
+        "[/usr/bin/pass, [a]]", "[/usr/bin/pass, {a: b}]", "[\"\"]", "{a: b}"}) {
+    CAPTURE(value);
+    CHECK(first_problem_of(with_credential(fmt::format(
+              "    type: kaseya-vsa9\n    username: u\n    token: {{command: {}}}\n", value))) ==
+          wrong);
+  }
+}
+
 TEST_CASE("a secret is a reference with exactly one source") {
   constexpr std::string_view by_value =
       "7:5: \"token\" takes no value here: put the value into a file that only the proxy may read, "
-      "and write {file: PATH}, {systemd: NAME} or {env: NAME}";
+      "and write {file: PATH}, {systemd: NAME}, {env: NAME} or {command: [PROGRAM]}";
   const auto with_token = [](std::string_view value) {
     return with_credential(
         fmt::format("    type: kaseya-vsa9\n    username: u\n    token: {}\n", value));
@@ -159,11 +189,25 @@ TEST_CASE("a secret is a reference with exactly one source") {
   }
   check_bad_files({
       {with_token("{file: a, env: B}"),
-       "7:5: \"token\" needs exactly one of file, systemd and env"},
+       "7:5: \"token\" needs exactly one of file, systemd, env and command"},
       {with_token("{fil: a}"),
-       "7:13: a secret is a mapping with one key, file, systemd or env (did you mean \"file\"?)"},
-      {with_token("{hunter2}"), "7:13: a secret is a mapping with one key, file, systemd or env"},
-      {with_token("{command: [pass, show]}"), "7:13: \"command\" of a secret is not supported yet"},
+       "7:13: a secret is a mapping with one key, file, systemd, env or command (did you mean "
+       "\"file\"?)"},
+      {with_token("{hunter2}"),
+       "7:13: a secret is a mapping with one key, file, systemd, env or command"},
+      {with_token("{timeout: 5s}"),
+       "7:5: \"token\" needs exactly one of file, systemd, env and command"},
+      {with_token("{file: a, max_age: 5m}"), "7:22: \"max_age\" goes with \"command\" only"},
+      {with_token("{command: [/a], command: [/b]}"),
+       "7:5: \"token\" needs exactly one of file, systemd, env and command"},
+      {with_token("{command: [/a], timeout: 5s, timeout: 6s}"),
+       "7:41: \"timeout\" is repeated: remove one"},
+      {with_token("{command: [/a], timeout: 5}"),
+       "7:28: \"timeout\" needs a duration from 100ms to 5m"},
+      {with_token("{command: [/a], timeout: 6m}"),
+       "7:28: \"timeout\" needs a duration from 100ms to 5m"},
+      {with_token("{command: [/a], max_age: 0s}"),
+       "7:28: \"max_age\" needs a duration from 1s to 8760h"},
       {with_token("{file: }"), "7:13: \"file\" needs the path of a file"},
       {with_token("{file: [a]}"), "7:13: \"file\" needs the path of a file"},
       {with_token("{env: hunter-2}"),

@@ -71,13 +71,6 @@ TEST_CASE("every key that is not built yet is called so, not unknown") {
     CHECK(first_problem_of(text) ==
           fmt::format("4:35: \"{}\" is not supported yet", entry.substr(0, entry.find(':'))));
   }
-  for (const std::string_view entry :
-       {"pin_sha256: []", "client_certificate: {}", "client_key: {}"}) {
-    const auto text = with_head(
-        fmt::format("upstreams:\n  v: {{url: https://v, auth: none, tls: {{{}}}}}\n", entry));
-    CHECK(first_problem_of(text) ==
-          fmt::format("4:41: \"{}\" is not supported yet", entry.substr(0, entry.find(':'))));
-  }
 }
 
 TEST_CASE("all problems are reported at once, in the order of the file") {

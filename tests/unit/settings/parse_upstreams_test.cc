@@ -38,6 +38,50 @@ TEST_CASE("an upstream's keys are read") {
   CHECK(vsa.path_case == PathCase::sensitive);
 }
 
+TEST_CASE("pins and a client certificate are read") {
+  constexpr std::string_view pin = "d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM=";
+  constexpr std::string_view spare = "E9CZ9INDbd+2eRQozYqqbQ2yXLVKB9+xcprMF+44U1g=";
+  const auto tls =
+      good_settings(
+          with_keys(fmt::format("url: https://v, tls: {{pin_sha256: [{}, \"{}\"], "
+                                "client_certificate: {{file: a.crt}}, client_key: {{env: K}}}}",
+                                pin, spare)))
+          .upstreams[0]
+          .tls;
+  CHECK(tls.pins == std::vector<std::string>{std::string(pin), std::string(spare)});
+  CHECK(tls.client_certificate == base::SecretRef{base::SecretRef::Kind::file, "a.crt", {}});
+  CHECK(tls.client_key == base::SecretRef{base::SecretRef::Kind::env, "K", {}});
+}
+
+TEST_CASE("a pin that no server can have is refused") {
+  constexpr std::string_view wrong =
+      "a pin must be the SHA-256 of the certificate's public key in base64, 44 characters: openssl "
+      "x509 -in server.crt -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst "
+      "-sha256 "
+      "-binary | base64";
+  for (const std::string_view pin :
+       {"abc", "AAAA", "\"sha256//d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM=\"",
+        "d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM",
+        // SHA-1; hexadecimal; bits behind the last byte; the letters of URLs; in lines.
+        "\"2jmj7l5rSw0yVb/vlWAYkK/YBwk=\"",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmN=",
+        "d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVo_WmM=",
+        "\"d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM= \""}) {
+    CAPTURE(pin);
+    CHECK(first_problem_of(with_keys(fmt::format("url: https://v, tls: {{pin_sha256: [{}]}}",
+                                                 pin))) == fmt::format("4:54: {}", wrong));
+  }
+  check_bad_files({
+      {with_keys("url: https://v, tls: {pin_sha256: []}"),
+       "4:41: \"pin_sha256\" needs at least one pin: an empty list would refuse every server"},
+      {with_keys("url: https://v, tls: {client_key: {file: a}}"),
+       "4:41: \"client_key\" needs a \"client_certificate\" beside it"},
+      {with_keys("url: https://v, tls: {client_certificate: {file: a}}"),
+       "4:41: \"client_certificate\" needs a \"client_key\" beside it"},
+  });
+}
+
 TEST_CASE("replayed methods are all, the reading ones or a list") {
   CHECK(good_settings(with_keys("url: https://v, replay: {methods: all}"))
             .upstreams[0]
