@@ -3,6 +3,7 @@
 // answer; the token manager decides when, how often, and what on failure. Everything here is pure.
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,6 +22,12 @@
 
 namespace vsaproxy::auth {
 
+// A one-time code's time (RFC 6238).
+struct CodeTime {
+  std::int64_t step = 0;
+  base::Duration left{};  // of the step, by the server's clock
+};
+
 struct LoginRequest {
   LoginRequest() = default;
   LoginRequest(const LoginRequest&) = default;
@@ -38,6 +45,8 @@ struct LoginRequest {
   // False: carries nothing whose rejection could lock the account, as a refresh token. Then the
   // budget is not asked, and a rejection is not counted.
   bool spends_budget = true;
+  // Of the one-time code that it carries, which may be sent only once.
+  std::optional<CodeTime> code;
 };
 
 struct LoginResponse {
@@ -60,6 +69,10 @@ class Scheme {
   // process or as kept in the session cache; null: nothing is known. Not kept.
   virtual base::Result<Step> start(base::Time now, const Credential* former) = 0;
   virtual base::Result<Step> on_response(const LoginResponse& response, base::Time now) = 0;
+  // In place of a request whose code was sent before, once `left` is over: with the next code.
+  virtual base::Result<Step> next_code() {
+    return base::fail(base::ErrorKind::malformed, "this login has no one-time code");
+  }
 };
 
 // What a scheme is made from. The secrets are those of the table, by key, already read.
@@ -86,8 +99,8 @@ bool is_call(const LoginPath& call, std::string_view method, std::string_view pa
 struct StubRequest {
   LoginCall call = LoginCall::login;
   std::string_view method;
-  std::string_view path;       // under the base, as in LoginPath; of an editor's call: the target
-  std::string_view operation;  // of an editor's call: Inspection::login_operation
+  std::string_view path;          // as in LoginPath; of an editor's call: the target
+  std::string_view operation;     // of an editor's call: Inspection::login_operation
   std::string_view content_type;  // of the request
   std::string_view body;          // of the request; empty for an editor's call
   base::WallTime now;

@@ -25,6 +25,10 @@ constexpr milliseconds lock_patience(2000);
 // Other credentials may count the same account over a longer time than this one.
 constexpr auto kept_at_least = std::chrono::days(7);
 
+// Of one-time codes. A server's clock that was set back further than that starts anew: its codes
+// would be refused here until it has caught up.
+constexpr std::int64_t most_steps_back = 10;
+
 std::string random_hex() {
   std::array<unsigned char, 16> bytes{};
   fill_random(std::as_writable_bytes(std::span(bytes)));
@@ -44,11 +48,14 @@ std::string make_id(base::WallTime now) {
   return fmt::format("{}-{}", time, random_hex());
 }
 
-base::WallTime time_of(std::string_view id) {
-  std::int64_t time = 0;
-  std::from_chars(id.data(), id.data() + id.size(), time);
-  return base::WallTime(milliseconds(time));
+// 0 if the text does not begin with one.
+std::int64_t number_in(std::string_view text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
 }
+
+base::WallTime time_of(std::string_view id) { return base::WallTime(milliseconds(number_in(id))); }
 
 tl::unexpected<base::Error> unavailable(const base::Error& cause) {
   return base::fail(base::ErrorKind::login_unavailable,
@@ -180,6 +187,20 @@ Result<bool> LoginLedger::forget(const LoginAccount& account) {
   return removed;
 }
 
+Result<bool> LoginLedger::claim_code(const LoginAccount& account, std::int64_t step) {
+  const auto held = lock(directory_);
+  if (!held) return tl::unexpected(held.error());
+  const std::string path = path_of(account, ".code");
+  const auto text = read_whole_file(path, most_file_bytes);
+  if (!text) return unavailable(text.error());
+  const std::int64_t last = number_in(text->value_or(""));
+  if (step <= last && last - step < most_steps_back) return false;
+  if (auto stored = replace_file(path, fmt::format("{}\n", step)); !stored) {
+    return unavailable(stored.error());
+  }
+  return true;
+}
+
 int LoginLedger::remaining(const LoginAccount& account, const auth::BudgetSettings& budget,
                            base::WallTime now) const {
   const auto attempts = load(path_of(account));
@@ -190,9 +211,9 @@ std::uint64_t LoginLedger::stamp(const LoginAccount& account) const {
   return file_stamp(path_of(account));
 }
 
-std::string LoginLedger::path_of(const LoginAccount& account) const {
+std::string LoginLedger::path_of(const LoginAccount& account, std::string_view suffix) const {
   const std::string name = auth::sha256_hex(account.origin + '\n' + account.account);
-  return fmt::format("{}/{}.json", directory_, name);
+  return fmt::format("{}/{}{}", directory_, name, suffix);
 }
 
 }  // namespace vsaproxy::ops

@@ -40,13 +40,18 @@ class LoginLedger {
   // unlock: forgets everything of the account. True if there was something to forget.
   base::Result<bool> forget(const LoginAccount& account);
 
+  // A one-time code is good once (RFC 6238, 5.2). True: that of this time step may be sent, and
+  // counts as sent from now on, for all processes and after a restart. False: it, or a later one,
+  // has been sent. Not forgotten with the rejected logins. Errors: login_unavailable.
+  base::Result<bool> claim_code(const LoginAccount& account, std::int64_t step);
+
   int remaining(const LoginAccount& account, const auth::BudgetSettings& budget,
                 base::WallTime now) const;
   // Changes when another process changes the record; 0 while there is none.
   std::uint64_t stamp(const LoginAccount& account) const;
 
  private:
-  std::string path_of(const LoginAccount& account) const;
+  std::string path_of(const LoginAccount& account, std::string_view suffix = ".json") const;
   std::string directory_;
 };
 

@@ -64,7 +64,8 @@ Session::Session(SessionTools tools, const settings::Credential& settings, std::
       backoff_(settings.min_backoff, settings.max_backoff),
       hold_timer_(tools_.loop.make_timer([this] { run_login(); })),
       renewal_timer_(tools_.loop.make_timer([this] { on_renewal_due(); })),
-      retry_timer_(tools_.loop.make_timer([this] { on_retry_due(); })) {}
+      retry_timer_(tools_.loop.make_timer([this] { on_retry_due(); })),
+      code_timer_(tools_.loop.make_timer([this] { take_step(scheme_->next_code()); })) {}
 
 // A login that never left is no attempt. One that did counts until its outcome is known.
 Session::~Session() {
@@ -227,6 +228,7 @@ void Session::start_scheme() {
   auto made = make_scheme();
   if (!made) return fail(std::move(made.error()));
   scheme_ = std::move(*made);
+  has_waited_for_code_ = false;
   take_step(scheme_->start(tools_.loop.now(), former_.get()));
 }
 
@@ -245,12 +247,32 @@ void Session::send(const auth::LoginRequest& request) {
     if (!begun) return fail(std::move(begun.error()));
     attempt_ = std::move(*begun);
   }
+  if (request.code && !claim_code(*request.code)) return;
   sent_at_ = tools_.loop.now();
   exchange_ =
       transport_->send(request, settings_.login_timeout, [this](Result<LoginAnswer> answer) {
         tools_.loop.destroy_later(std::move(exchange_));
         on_answer(std::move(answer));
       });
+}
+
+bool Session::claim_code(const auth::CodeTime& code) {
+  const auto claimed = tools_.ledger.claim_code(account(), code.step);
+  if (claimed && *claimed) return true;
+  if (!claimed) {
+    fail(claimed.error());
+  } else if (std::exchange(has_waited_for_code_, true)) {
+    fail({ErrorKind::login_unavailable,
+          "other logins of the account used the one-time codes of this half minute and the last",
+          code.left});
+  } else {
+    const std::string wait = in_seconds(code.left);
+    tools_.log.write(LogLevel::info,
+                     "the one-time code of this half minute was used already: waiting for the next",
+                     {{"credential", settings_.name}, {"wait", wait}});
+    code_timer_->start(code.left);
+  }
+  return false;
 }
 
 void Session::on_answer(Result<LoginAnswer> answer) {

@@ -87,6 +87,8 @@ class Session {
   base::Result<std::unique_ptr<auth::Scheme>> make_scheme();
   void take_step(base::Result<auth::Step> step);
   void send(const auth::LoginRequest& request);
+  // False: the request must not leave, and what follows is under way.
+  bool claim_code(const auth::CodeTime& code);
   void on_answer(base::Result<LoginAnswer> answer);
   void succeed(auth::Credential credential);
   void install(auth::Credential credential, base::Time issued, std::string_view message);
@@ -136,11 +138,13 @@ class Session {
   base::Secret login_secret_;  // the one whose rejection counts
   std::string attempt_;        // its entry in the ledger
   base::Time sent_at_{};
+  bool has_waited_for_code_ = false;  // in this login
   std::unique_ptr<LoginTransport::Exchange> exchange_;
   std::unique_ptr<LoginTransport::Exchange> check_;
   std::unique_ptr<net::Timer> hold_timer_;
   std::unique_ptr<net::Timer> renewal_timer_;
   std::unique_ptr<net::Timer> retry_timer_;
+  std::unique_ptr<net::Timer> code_timer_;
 };
 
 }  // namespace vsaproxy::tokens

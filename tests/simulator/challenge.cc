@@ -130,12 +130,13 @@ std::optional<std::string> encrypt_for_key(std::string_view xml, std::string_vie
   return coded;
 }
 
-bool is_one_time_code(std::string_view seed, std::string_view code, std::int64_t now) {
+std::optional<std::int64_t> step_of_code(std::string_view seed, std::string_view code,
+                                         std::int64_t now) {
   const std::string key = decode_base32(seed);
   for (const std::int64_t offset : {0, -1, 1}) {
-    if (one_time_code(key, now / 30 + offset) == code) return true;
+    if (one_time_code(key, now / 30 + offset) == code) return now / 30 + offset;
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace vsaproxy::simulator

@@ -17,7 +17,8 @@ std::optional<std::string> identity_of_key(std::string_view xml);
 std::optional<std::string> encrypt_for_key(std::string_view xml, std::string_view plain);
 
 // RFC 6238 with HMAC-SHA-1, six digits and steps of 30 s; the step before and after count as well.
-// `seed` is base32 without padding; `now` is seconds since 1970.
-bool is_one_time_code(std::string_view seed, std::string_view code, std::int64_t now);
+// `seed` is base32 without padding; `now` is seconds since 1970. Empty: it is none of their codes.
+std::optional<std::int64_t> step_of_code(std::string_view seed, std::string_view code,
+                                         std::int64_t now);
 
 }  // namespace vsaproxy::simulator

@@ -113,4 +113,9 @@ void Vspc::forget_grants() {
   challenges_.clear();
 }
 
+void Vspc::reset() {
+  Api::reset();
+  used_code_steps_.clear();
+}
+
 }  // namespace vsaproxy::simulator

@@ -2,7 +2,9 @@
 // Veeam Service Provider Console, REST version 3 under /api/v3, with the login calls of its older
 // versions. Owned by the Simulator.
 
+#include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -25,6 +27,7 @@ class Vspc : public Api {
   Answer throttled() const override;
   int failure_status() const override { return 520; }
   void forget_grants() override;
+  void reset() override;
 
  private:
   // Of a login call, in the words of OAuth or of the older calls.
@@ -50,6 +53,7 @@ class Vspc : public Api {
   Once refresh_tokens_;
   Once mfa_tokens_;
   Once challenges_;
+  std::set<std::int64_t> used_code_steps_;                     // RFC 6238, 5.2: a code is good once
   std::map<std::string, std::string, std::less<>> companies_;  // X-Request-id -> its action
 };
 

@@ -86,8 +86,10 @@ Answer Vspc::grant_code(const Form& form, Time now) {
   if (!take_once(mfa_tokens_, value_of(form, "mfa_token"), now)) {
     return refuse_form("invalid_grant", "the mfa_token is unknown or spent", Dialect::oauth);
   }
-  const bool is_right = !options_.totp.empty() &&
-                        is_one_time_code(options_.totp, value_of(form, "mfa_code"), clock());
+  const auto step = options_.totp.empty()
+                        ? std::nullopt
+                        : step_of_code(options_.totp, value_of(form, "mfa_code"), clock());
+  const bool is_right = step && used_code_steps_.insert(*step).second;
   return finish(is_right ? LoginResult::ok : LoginResult::rejected, now, Dialect::oauth);
 }
 

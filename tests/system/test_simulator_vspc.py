@@ -111,6 +111,14 @@ class Tokens(Vspc):
                             mfa_code=one_time_code(SEED))
         self.assertEqual(self.status_with(answer.json()["access_token"]), 200)
 
+    def test_a_code_is_good_once(self):
+        self.simulator.configure(totp=SEED)
+        code = one_time_code(SEED)
+        for status in (200, 400):
+            answer = self.token(grant_type="mfa", mfa_token=self.log_in()["mfa_token"],
+                                mfa_code=code)
+            self.assertEqual(answer.status, status)
+
     def test_a_key_logs_in_by_the_answer_to_a_challenge(self):
         for grant in ("public_key", "private_key"):
             answer = self.challenge(grant).json()

@@ -16,7 +16,7 @@ import unittest
 import urllib.parse
 
 from raw_upstream import RawUpstream
-from support import SystemTest, eventually
+from support import PASSWORD, USERNAME, SystemTest, eventually
 
 USER, SECRET = "vspc\\svc-reports", "Pa ss+w&rd=4711"
 SEED = b"placeholder-seed-471"  # 20 bytes
@@ -231,7 +231,7 @@ class Logins(Vspc):
                    second_factor=True)
         self.check_ok()
         self.assertEqual(self.take_calls(), ["POST /token password", "POST /token mfa"])
-        # The code of this half minute is spent: it is not sent again, nor counted as rejected.
+        # The code of this half minute is spent: the next is waited for, not sent again.
         self.console.end_sessions(refresh_too=True)
         self.get()
         self.assertEqual(self.take_calls()[:2],
@@ -287,6 +287,34 @@ class Logins(Vspc):
         self.assertRegex(outcome.stdout, r"(?m)^  outcome +ok$")
         self.assertIn(("GET", "/api/v3/users/me"), self.console.requests)
         self.assertFalse(any(secret in outcome.stdout for secret in self.console.given))
+
+
+class OneTimeCodes(SystemTest):
+    def start(self, seconds_left):
+        """The server's clock has so much left of its half minute."""
+        seed = base64.b32encode(SEED).decode()
+        self.simulator = self.start_simulator(
+            totp=seed, clock_skew=(30 - seconds_left - time.time()) % 30)
+        self.proxy = self.make_proxy(self.config(self.simulator.url, auth={
+            "type": "veeam-vspc", "username": USERNAME, "login_timeout": "1m",
+            "password": {"file": self.write_secret("vspc.pass", PASSWORD)},
+            "totp": {"file": self.write_secret("vspc.totp", seed)}}))
+
+    def codes(self):
+        return [call["form"]["mfa_code"] for call in self.simulator.login_calls()
+                if call["form"]["grant_type"] == "mfa"]
+
+    def test_a_start_within_the_half_minute_of_a_login_waits_for_the_next_code(self):
+        self.start(seconds_left=12)
+        login = self.proxy.command("login", "vsa")
+        self.assertEqual(login.returncode, 0, login.stdout + login.stderr)
+        self.proxy.start()
+        self.proxy.wait_for_log(r"one-time code of this half minute was used already: waiting for "
+                                r"the next credential=vsa wait=\d")
+        self.assertEqual(self.proxy.request("GET", "/api/v3/organizations").status, 200)
+        self.assertEqual(len(set(self.codes())), 2)
+        self.assertEqual(len(self.codes()), 2)
+        self.assertEqual((self.simulator.logins["ok"], self.simulator.logins["rejected"]), (2, 0))
 
 
 class Failures(Vspc):

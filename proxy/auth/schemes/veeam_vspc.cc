@@ -136,6 +136,11 @@ class VeeamVspc final : public Scheme {
     return solve(std::get<VspcChallenge>(*answer), response);
   }
 
+  base::Result<Step> next_code() override {
+    code_time_ += totp_step - code_time_.time_since_epoch() % totp_step;
+    return code_request();
+  }
+
  private:
   enum class Sent { nothing, refresh, password, code, key, solution };
 
@@ -175,20 +180,19 @@ class VeeamVspc final : public Scheme {
                               "api_key"
                             : "the account needs a one-time code, which only api: v3 can send");
     }
-    const sys_seconds now = server_time(response);
-    const std::int64_t step = now.time_since_epoch() / totp_step;
-    // RFC 6238, 5.2: no code is good twice, and a refused one may lock the account.
-    if (step == memory_.code_step) {
-      base::Error error{ErrorKind::login_unavailable,
-                        "the one-time code of this half minute was used already"};
-      error.retry_after = totp_step - now.time_since_epoch() % totp_step;
-      return base::fail(std::move(error));
-    }
-    const auto code = totp_code(own_.totp.reveal(), now);
-    if (!code) return base::fail(code.error());
-    memory_.code_step = step;
+    mfa_token_ = mfa.token;
+    code_time_ = server_time(response);
     sent_ = Sent::code;
-    return Step(calls_.one_time_code(mfa.token, *code));
+    return code_request();
+  }
+
+  base::Result<Step> code_request() const {
+    const auto code = totp_code(own_.totp.reveal(), code_time_);
+    if (!code) return base::fail(code.error());
+    LoginRequest request = calls_.one_time_code(mfa_token_, *code);
+    const auto since = code_time_.time_since_epoch();
+    request.code = CodeTime{since / totp_step, totp_step - since % totp_step};
+    return Step(std::move(request));
   }
 
   base::Result<Step> solve(const VspcChallenge& challenge, const LoginResponse& response) {
@@ -231,6 +235,8 @@ class VeeamVspc final : public Scheme {
   Sent sent_ = Sent::nothing;
   bool may_change_grant_ = false;
   sys_seconds challenged_at_{};
+  base::Secret mfa_token_;
+  sys_seconds code_time_{};  // by the server's clock
 };
 
 tl::unexpected<base::Error> unusable(std::string detail) {

@@ -3,8 +3,6 @@
 // key. Pure, manager thread. Documented at
 // https://helpcenter.veeam.com/docs/vac/rest/authorization_v3.html
 
-#include <cstdint>
-
 #include "proxy/auth/scheme.h"
 
 namespace vsaproxy::auth {
@@ -22,7 +20,6 @@ enum class VspcGrant { public_key, private_key };
 struct VspcMemory {
   base::Secret refresh_token;
   VspcGrant grant = VspcGrant::public_key;  // that the server knows
-  std::int64_t code_step = 0;               // of the last one-time code: it is good once
 
   base::Secret write() const;
   // What it can't read is an account of which nothing is known.

@@ -57,6 +57,40 @@ TEST_CASE("a rejected secret is not tried again, not even after a restart") {
   CHECK(after.begin(account, wrong, two_per_hour, now + 1h));
 }
 
+TEST_CASE("a one-time code is claimed once, by whichever process and after a restart") {
+  const TemporaryFolder folder;
+  LoginLedger ledger(folder.path());
+  CHECK(ledger.claim_code(account, 59'000'000) == true);
+  CHECK(ledger.claim_code(account, 59'000'000) == false);
+  LoginLedger other_process(folder.path());
+  CHECK(other_process.claim_code(account, 59'000'000) == false);
+  CHECK(other_process.claim_code(account, 58'999'999) == false);
+  CHECK(other_process.claim_code({account.origin, "another"}, 59'000'000) == true);
+  SECTION("the next one is another") {
+    CHECK(ledger.claim_code(account, 59'000'001) == true);
+    CHECK(ledger.claim_code(account, 59'000'000) == false);
+  }
+  SECTION("success and unlock of the account do not free it") {
+    REQUIRE(ledger.succeeded(account));
+    REQUIRE(ledger.forget(account));
+    CHECK(ledger.claim_code(account, 59'000'000) == false);
+  }
+  SECTION("a server's clock that was set back by minutes starts anew") {
+    CHECK(ledger.claim_code(account, 58'999'000) == true);
+    CHECK(ledger.claim_code(account, 58'999'000) == false);
+  }
+}
+
+TEST_CASE("a code that can't be recorded is not sent") {
+  const TemporaryFolder folder;
+  LoginLedger ledger(folder / "none");
+  std::filesystem::create_directories(folder / "none");
+  folder.write("none/logins", "a file in the place of the folder");
+  const auto claimed = ledger.claim_code(account, 1);
+  REQUIRE_FALSE(claimed);
+  CHECK(claimed.error().kind == ErrorKind::login_unavailable);
+}
+
 TEST_CASE("a changed secret is tried at once") {
   const TemporaryFolder folder;
   LoginLedger ledger(folder.path());

@@ -29,6 +29,7 @@ class FakeTransport final : public LoginTransport {
   struct Sent {
     std::string target;
     std::string authorization;
+    std::string body;
     base::Duration timeout{};
     Callback callback;
   };
@@ -53,7 +54,8 @@ class FakeTransport final : public LoginTransport {
     for (const auto& field : request.fields) {
       if (field.name == "Authorization") authorization = field.value.reveal();
     }
-    open_.push_back({request.target, authorization, timeout, std::move(callback)});
+    open_.push_back({request.target, authorization, std::string(request.body.reveal()), timeout,
+                     std::move(callback)});
     return std::make_unique<Cancel>(open_, std::prev(open_.end()));
   }
 
