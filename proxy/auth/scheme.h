@@ -90,9 +90,10 @@ struct LoginPath {
   std::string_view method;
   std::string_view path;
   LoginCall call = LoginCall::login;
+  bool is_at_root = false;  // under the server's root, wherever the base is
 };
 
-// `path` is decoded, without the base and without a query.
+// `path` is decoded, without the base (unless is_at_root) and without a query.
 bool is_call(const LoginPath& call, std::string_view method, std::string_view path);
 
 // A tool's own login or logout call, which the proxy answers itself.

@@ -85,15 +85,14 @@ const auth::LoginPath* find_login_call(const settings::Credential& credential,
                                        std::string_view method, std::string_view path) {
   const std::string_view base = credential.api_base;
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  if (path.size() <= base.size()) return nullptr;
-  const std::string_view rest = path.substr(base.size());
-  const char last = base::to_lower(rest.back());
+  if (path.empty()) return nullptr;
+  const std::string_view rest = path.substr(std::min(base.size(), path.size()));
+  const char last = base::to_lower(path.back());
   for (const auth::LoginPath& call : credential.scheme->login_paths) {
     // Every request comes by here, and nearly none is such a call: one byte tells most apart.
     if (call.path.back() != last && call.path.back() != '}') continue;
-    if (auth::is_call(call, method, rest)) {
-      return base::starts_with_ignoring_case(path, credential.api_base) ? &call : nullptr;
-    }
+    if (!auth::is_call(call, method, call.is_at_root ? path : rest)) continue;
+    if (call.is_at_root || base::starts_with_ignoring_case(path, base)) return &call;
   }
   return nullptr;
 }

@@ -61,7 +61,7 @@ class Console:
             peer.answer(answer, status, ["Content-Type: application/json", *fields])
 
     def _answer(self, method, target, head, body):
-        path = target.removeprefix("/api/v3")
+        path = target.removeprefix("/vspc").removeprefix("/api/v3")
         if path == "/token" or "asymmetricalgorithm" in path or "/authentication/" in path:
             return self._login(method, path, body)
         self.requests.append((method, target))
@@ -398,6 +398,30 @@ class Stub(Vspc):
         self.assertIn("accessToken", answer.json()["data"])
         self.assertEqual(self.take_calls(), [])
         self.check_ok()
+
+    def test_a_login_of_any_version_is_answered_wherever_that_version_has_it(self):
+        key = self.key["public_xml"].encode()
+        old = "/tokens/asymmetricalgorithm"
+        for api, base in (("v3", "/api/v3"), ("v2", "/api/v3"), ("v1", ""),
+                          ("v3", "/vspc/api/v3")):
+            with self.subTest(api=api, base=base):
+                self.start(self.by_key(api=api, base=base))
+                self.proxy.wait_ready()
+                self.take_calls()
+                for root in ("", base):
+                    answer = self.proxy.request("POST", root + old, key)
+                    self.assertEqual((root, answer.status), (root, 200))
+                    self.assertIn("challenge", answer.json()["data"])
+                    token = self.proxy.request("PATCH", root + old, b"x").json()["data"]["token"]
+                    self.assertNotIn(token, self.console.given)
+                for root in ("/api/v3", base):
+                    token = self.proxy.request("POST", root + "/token",
+                                               b"grant_type=password&username=a&password=b",
+                                               self.FORM).json()["access_token"]
+                    self.assertNotIn(token, self.console.given)
+                    answer = self.proxy.request("DELETE", root + "/users/4711/tokens")
+                    self.assertEqual(answer.json(), {"data": True})
+                self.assertEqual((self.take_calls(), self.console.requests), ([], []))
 
     def test_a_logout_is_answered_and_ends_nothing(self):
         self.start(self.by_password())

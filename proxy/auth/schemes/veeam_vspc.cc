@@ -39,6 +39,10 @@ constexpr std::array fields = {
         .key = "grant", .type = FieldType::choice, .default_value = "auto", .choices = grants},
 };
 
+// A tool may log in as another version does than the one that is configured: in the API of 3.6
+// and 3.5.1 under the base, or where those have it when the base is another one; in the vendor's
+// sample code at the root.
+constexpr auto login = LoginCall::login;
 constexpr std::array login_paths = {
     LoginPath{"POST", "/token"},
     LoginPath{"POST", "/authentication/usernamepassword"},
@@ -48,6 +52,14 @@ constexpr std::array login_paths = {
     LoginPath{"POST", "/tokens/asymmetricalgorithm"},
     LoginPath{"PATCH", "/tokens/asymmetricalgorithm"},
     LoginPath{"DELETE", "/users/{}/tokens", LoginCall::logout},
+    LoginPath{"POST", "/tokens/asymmetricalgorithm", login, true},
+    LoginPath{"PATCH", "/tokens/asymmetricalgorithm", login, true},
+    LoginPath{"POST", "/api/v3/token", login, true},
+    LoginPath{"POST", "/api/v3/authentication/usernamepassword", login, true},
+    LoginPath{"POST", "/api/v3/authentication/refresh", login, true},
+    LoginPath{"POST", "/api/v3/authentication/asymmetricalgorithm", login, true},
+    LoginPath{"PATCH", "/api/v3/authentication/asymmetricalgorithm", login, true},
+    LoginPath{"DELETE", "/api/v3/users/{}/tokens", LoginCall::logout, true},
 };
 
 std::string_view default_base(const base::FieldValues& values) {

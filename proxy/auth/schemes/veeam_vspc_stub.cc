@@ -119,7 +119,7 @@ LocalAnswer vspc_stub(const StubRequest& request) {
     json.yes("data");
     return json.finish(200);
   }
-  return request.path == "/token" ? oauth_answer(request) : data_answer(request);
+  return request.path.ends_with("/token") ? oauth_answer(request) : data_answer(request);
 }
 
 }  // namespace vsaproxy::auth
