@@ -1,6 +1,5 @@
 #include "proxy/cli/hash.h"
 
-#include <openssl/rand.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -8,12 +7,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
+#include <span>
 #include <string>
 
 #include "proxy/auth/key_hash.h"
 #include "proxy/base/result.h"
 #include "proxy/base/secret.h"
+#include "proxy/ops/random.h"
 
 namespace vsaproxy::cli {
 namespace {
@@ -115,10 +115,7 @@ int run_hash() {
     return failure;
   }
   std::array<char, 16> salt{};
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(salt.data()), static_cast<int>(salt.size())) !=
-      1) {
-    std::abort();
-  }
+  ops::fill_random(std::as_writable_bytes(std::span(salt)));
   const auto hash = auth::hash_key(key->reveal(), {salt.data(), salt.size()});
   std::puts(auth::to_string(hash).c_str());
   return 0;

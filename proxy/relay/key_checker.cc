@@ -2,14 +2,15 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <span>
 #include <utility>
+
+#include "proxy/ops/random.h"
 
 namespace vsaproxy::relay {
 namespace {
@@ -19,9 +20,9 @@ constexpr std::size_t most_known = 1024;
 constexpr int niceness = 10;
 
 std::string random_bytes() {
-  std::array<unsigned char, 32> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) std::abort();
-  return {bytes.begin(), bytes.end()};
+  std::string bytes(32, '\0');
+  ops::fill_random(std::as_writable_bytes(std::span(bytes)));
+  return bytes;
 }
 
 std::size_t cost_of(const KeyRing& ring, const ShownKey& shown) {

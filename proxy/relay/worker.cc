@@ -1,13 +1,14 @@
 #include "proxy/relay/worker.h"
 
-#include <openssl/rand.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "proxy/http/serializer.h"
 #include "proxy/net/socket_stream.h"
+#include "proxy/ops/random.h"
 #include "proxy/relay/exchange.h"
 #include "proxy/relay/problem_answer.h"
 
@@ -21,7 +22,7 @@ constexpr base::Duration sweep_interval = std::chrono::seconds(1);
 
 std::uint64_t random_key() {
   std::uint64_t key = 0;
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(&key), sizeof key) != 1) std::abort();
+  ops::fill_random(std::as_writable_bytes(std::span(&key, 1)));
   return key;
 }
 
