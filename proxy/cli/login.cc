@@ -145,12 +145,16 @@ bool check_session(net::LibeventLoop& loop, tokens::LoginTransport& transport,
   return is_good;
 }
 
-void print_outcome(const Outcome& outcome, net::EventLoop& loop) {
+void print_outcome(const Credential& credential, const Outcome& outcome, net::EventLoop& loop) {
   const auto& [update, seen] = outcome;
   if (!update.credential) {
     say("  outcome       {}: {}\n", base::reason_text(update.block->error.kind),
         update.block->error.detail);
     print_clock(seen);
+    return;
+  }
+  if (!credential.logs_in) {
+    say("  outcome       nothing to try: {} is sent as it is\n", credential.scheme->name);
     return;
   }
   say("  outcome       ok\n");
@@ -166,10 +170,6 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
              ops::Log& log) {
   const Upstream place = credential.logs_in ? settings::login_place(settings, upstream) : upstream;
   say("credential {} at {}\n", credential.name, place.origin.to_string());
-  if (!credential.logs_in) {
-    say("  outcome       nothing to try: {} is sent as it is\n", credential.scheme->name);
-    return 0;
-  }
   net::Resolver resolver;
   net::LibeventLoop loop;
   net::SocketDialer dialer(loop, resolver);
@@ -194,7 +194,7 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
                           std::make_unique<WatchedTransport>(std::move(*transport), outcome.seen));
   session.log_in();
   loop.run();
-  print_outcome(outcome, loop);
+  print_outcome(credential, outcome, loop);
   if (!outcome.update.credential) return failure;
   if (credential.check.path.empty()) return 0;
   return check_session(loop, **check_transport, credential, *outcome.update.credential) ? 0
