@@ -97,7 +97,8 @@ TEST_CASE("what is no usable private key is said without its text") {
   const std::string pem = key_text("private_pem_pkcs8");
   for (const std::string& text :
        {std::string(), std::string("hidden"), key_text("public_xml"), key_text("public_pem_spki"),
-        pem.substr(0, pem.size() / 2), std::string("<RSAKeyValue><Modulus>hidden!</Modulus>"),
+        key_text("public_pem_pkcs1"), pem.substr(0, pem.size() / 2),
+        std::string("<RSAKeyValue><Modulus>hidden!</Modulus>"),
         std::string("-----BEGIN ENCRYPTED PRIVATE KEY-----\nhidden\n-----END ENCRYPTED PRIVATE "
                     "KEY-----\n")}) {
     CAPTURE(text);

@@ -3,6 +3,7 @@
 #include "proxy/auth/schemes/basic.h"
 #include "proxy/auth/schemes/kaseya_vsa10.h"
 #include "tests/unit/auth/scheme_fixture.h"
+#include "tests/unit/auth/vector_file.h"
 
 using namespace vsaproxy;
 using namespace vsaproxy::auth;
@@ -19,10 +20,19 @@ std::string authorization_of(const base::Result<std::unique_ptr<Scheme>>& scheme
 }  // namespace
 
 TEST_CASE("a VSA 10 token goes out as Basic, as the vendor's page says") {
-  const auto scheme =
-      make_scheme(kaseya_vsa10_scheme(), {},
-                  {{"token_id", " TOKENID123"}, {"token_secret", "s3cret/With+chars=\t"}});
-  CHECK(authorization_of(scheme) == "Basic VE9LRU5JRDEyMzpzM2NyZXQvV2l0aCtjaGFycz0=");
+  const auto vectors = read_vectors("vsa10.json");
+  REQUIRE(vectors["vsa10"].Size() == 1);
+  for (const auto& vector : vectors["vsa10"].GetArray()) {
+    const std::string id = text_of(vector["input"], "token_id");
+    const std::string secret = text_of(vector["input"], "token_secret");
+    for (const std::string_view space : {"", " ", "\t"}) {  // copied from a page
+      const std::string spaced_id = std::string(space).append(id);
+      const std::string spaced_secret = secret + std::string(space);
+      const auto scheme = make_scheme(kaseya_vsa10_scheme(), {},
+                                      {{"token_id", spaced_id}, {"token_secret", spaced_secret}});
+      CHECK(authorization_of(scheme) == text_of(vector, "authorization"));
+    }
+  }
   CHECK_FALSE(kaseya_vsa10_scheme().logs_in);
 }
 
