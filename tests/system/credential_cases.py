@@ -30,7 +30,6 @@ class Case:
     path: str
     send: tuple = GET
     is_static: bool = False
-    shows_its_end: bool = True  # the session's, in an answer
     derived: tuple = ()
     stub: tuple = None
     more: dict = dataclasses.field(default_factory=dict)  # of the configuration
@@ -92,7 +91,6 @@ def soap_pages():
     page = "/vsapres/web20/core/login.aspx"
     case = soap("pages", page_paths=["/vsapres/**"])
     return dataclasses.replace(case, path=f"{page}?apiLogonGuid=1&to=nested", send=GET,
-                               shows_its_end=False,
                                more={"routes": [{"upstream": "vsa", "cookies": "pass"}]})
 
 

@@ -32,21 +32,25 @@ def base64_cores(data):
 
 def forms_of(secret):
     """{form: what it is} of one secret, as bytes."""
-    forms = {secret.encode(): "as it is", secret.encode("latin-1", "replace"): "in latin-1"}
+    forms = {}
+
+    def add(name, *texts):
+        for text in texts:
+            forms.setdefault(text.encode(), name)
+
+    add("as it is", secret)
+    forms.setdefault(secret.encode("latin-1", "replace"), "in latin-1")
     if len(secret) < LEAST_CODED:
         return forms
     data = secret.encode()
     for core in base64_cores(data):
-        forms[core.encode()] = "in base64"
-        forms[core.replace("+", "-").replace("/", "_").encode()] = "in base64url"
+        add("in base64", core, core.replace("+", "-").replace("/", "_"))
     for coded in (urllib.parse.quote(secret, safe=""), urllib.parse.quote(secret),
                   urllib.parse.quote_plus(secret)):
-        forms[coded.encode()] = "URL-encoded"
-        forms[re.sub("%..", lambda match: match[0].lower(), coded).encode()] = "URL-encoded"
-    forms[data.hex().encode()] = forms[data.hex().upper().encode()] = "in hex"
-    forms[json.dumps(secret)[1:-1].encode()] = "as JSON"
-    forms[json.dumps(secret, ensure_ascii=False)[1:-1].encode()] = "as JSON"
-    forms[html.escape(secret).encode()] = forms[html.escape(secret, False).encode()] = "as XML"
+        add("URL-encoded", coded, re.sub("%..", lambda match: match[0].lower(), coded))
+    add("in hex", data.hex(), data.hex().upper())
+    add("as JSON", json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    add("as XML", html.escape(secret), html.escape(secret, False))
     return forms
 
 
