@@ -108,6 +108,8 @@ class Scan {
   ~Scan() { OPENSSL_cleanse(last_read_.data(), last_read_.size()); }
 
   Result<void> run(std::string_view document) {
+    // A parser without a buffer gives none for nothing, which it does not call an error.
+    if (document.empty()) return refuse("there is no XML");
     auto status = XML_STATUS_OK;
     do {
       const std::string_view next = document.substr(0, piece);
@@ -209,10 +211,17 @@ class Scan {
         return "the XML is in an encoding that can't be edited: write UTF-8";
       case XML_ERROR_NO_ELEMENTS:
         return "there is no XML";
+      case XML_ERROR_NO_MEMORY:
+        return "there is no memory to read the XML";
       default:
-        return fmt::format("the XML is not well-formed: {}",
-                           XML_ErrorString(XML_GetErrorCode(parser_)));
+        return fmt::format("the XML is not well-formed: {}", message());
     }
+  }
+
+  // Null for codes that Expat has no words for.
+  std::string_view message() const {
+    const XML_LChar* const words = XML_ErrorString(XML_GetErrorCode(parser_));
+    return words == nullptr ? "" : words;
   }
 
   static constexpr std::size_t no_text = std::numeric_limits<std::size_t>::max();

@@ -332,6 +332,11 @@ class Messages(SoapTest):
                 self.check_refused(self.post(body, headers), 400, "bad_request")
         self.nothing_came()
 
+    def test_the_first_message_of_a_worker_may_be_an_empty_one(self):
+        self.start(workers=1)
+        self.check_refused(self.post(b""), 400, "bad_request")
+        self.check_scopes(self.post(scopes("1")))
+
     def test_bodies_come_in_any_framing(self):
         self.start()
         body = scopes("1")

@@ -263,6 +263,15 @@ TEST_CASE("a document is read alike whatever was read before it, in every thread
   CHECK(is_same);
 }
 
+TEST_CASE("a thread's first document may be an empty one, or one that is cut") {
+  for (const std::string_view document : {"", " ", "<", "\xEF\xBB\xBF"}) {
+    std::string first;
+    std::thread([&] { first = scanned(document); }).join();
+    CAPTURE(document);
+    CHECK(first.starts_with("refused: "));
+  }
+}
+
 TEST_CASE("a handler may begin a scan of its own") {
   class Nested final : public XmlHandler {
    public:
