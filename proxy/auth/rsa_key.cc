@@ -146,6 +146,15 @@ std::string number_text(const EVP_PKEY* key, const char* parameter) {
   return base64(bytes);
 }
 
+// As OpenSSL has it for large keys only: a client that shows a key must not make us count for long.
+constexpr int most_exponent_bits = 64;
+
+int exponent_bits(const EVP_PKEY* key) {
+  BIGNUM* raw = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &raw) != 1) std::abort();
+  return BN_num_bits(Number(raw).get());
+}
+
 void choose_oaep(EVP_PKEY_CTX* context) {
   if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) <= 0 ||
       EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha1()) <= 0 ||
@@ -204,6 +213,9 @@ base::Result<std::string> make_challenge(std::string_view public_xml, std::strin
   const auto parsed = parse_xml(public_xml, std::span(members).first(public_members));
   if (!parsed) return base::fail(parsed.error());
   const std::unique_ptr<EVP_PKEY, FreeBy<EVP_PKEY_free>> key(*parsed);
+  if (exponent_bits(key.get()) > most_exponent_bits) {
+    return unusable("the key's exponent is over 64 bits");
+  }
   const Context context(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
   if (!context || EVP_PKEY_encrypt_init(context.get()) <= 0) {
     return unusable("the key can't be used");

@@ -131,3 +131,25 @@ TEST_CASE("no challenge is made for what is no public key") {
     CHECK(challenge.error().detail.find("hidden") == std::string::npos);
   }
 }
+
+TEST_CASE("a key of odd numbers gets a challenge or a refusal, and none costs much") {
+  struct Case {
+    std::string modulus, exponent;
+    bool is_key;
+  };
+  const auto ones = [](std::size_t bytes) { return std::string(bytes, '\xFF'); };
+  const std::string zero(1, '\0'), three = "\x03";
+  for (const Case& c :
+       {Case{ones(256), three, true}, Case{ones(256), ones(8), true},
+        Case{std::string(30'000, '\0') + ones(256), three, true}, Case{ones(256), ones(9), false},
+        Case{ones(384), ones(383), false}, Case{ones(18'000), ones(18'000), false},
+        Case{ones(36'000), three, false}, Case{zero, three, false}, Case{zero, zero, false},
+        Case{"\x01", "\x01", false}, Case{ones(255) + "\xFE", three, false}}) {
+    INFO(c.modulus.size() << " and " << c.exponent.size() << " bytes");
+    const auto challenge =
+        make_challenge("<RSAKeyValue><Modulus>" + base64(c.modulus) + "</Modulus><Exponent>" +
+                           base64(c.exponent) + "</Exponent></RSAKeyValue>",
+                       "text");
+    CHECK(challenge.has_value() == c.is_key);
+  }
+}
