@@ -142,12 +142,14 @@ Result<std::vector<TokenPlace>> EscapedText::outer_places(
   return outer;
 }
 
-std::vector<QueryPart> query_parts(std::string_view query, std::size_t begin) {
+std::vector<QueryPart> query_parts(std::string_view query, std::size_t begin, std::size_t most) {
   std::vector<QueryPart> parts;
-  for (std::size_t at = 0; at < query.size();) {
+  for (std::size_t at = 0; at < query.size() && parts.size() < most;) {
     const std::size_t end = std::min(query.find('&', at), query.size());
-    const std::size_t equals = std::min(query.find('=', at), end);
-    const bool has_value = equals < end;
+    // Not beyond this part: a body of "&" alone would be searched to its end for each.
+    const std::size_t length = query.substr(at, end - at).find('=');
+    const bool has_value = length != std::string_view::npos;
+    const std::size_t equals = has_value ? at + length : end;
     parts.push_back({{begin + at, begin + equals},
                      {begin + (has_value ? equals + 1 : equals), begin + end},
                      has_value});

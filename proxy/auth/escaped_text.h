@@ -58,8 +58,10 @@ struct QueryPart {
   bool has_value = false;
 };
 
-// `begin` is where `query` stands in the offsets that are reported.
-std::vector<QueryPart> query_parts(std::string_view query, std::size_t begin);
+// The first `most` parts. `begin` is where `query` stands in the offsets that are reported. Each
+// part takes 40 bytes, so that a body, unlike a target, needs a limit.
+std::vector<QueryPart> query_parts(std::string_view query, std::size_t begin,
+                                   std::size_t most = std::string_view::npos);
 
 // As servers of .NET read names and values: "+" is a space, %XX and %uXXXX are characters.
 EscapedText decode_query_text(std::string_view raw, std::size_t begin);

@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::string_view logon_guid = "apiLogonGuid";
 
+// ASP.NET refuses more keys than these in a query or form (aspnet:MaxHttpCollectionKeys).
+constexpr std::size_t most_parameters = 1000;
+
 bool is_escaped(std::string_view raw) { return raw.find_first_of("%+") != std::string_view::npos; }
 
 bool is_named(std::string_view raw, std::string_view name) {
@@ -81,8 +84,14 @@ std::vector<TokenPlace> page_places(std::string_view target) {
 }
 
 base::Result<std::vector<TokenPlace>> operation_places(std::string_view query, std::size_t begin) {
+  const std::vector<QueryPart> parts = query_parts(query, begin, most_parameters + 1);
+  if (parts.size() > most_parameters) {
+    return base::fail(
+        base::ErrorKind::bad_request,
+        fmt::format("the call has over {} parameters, more than the API takes", most_parameters));
+  }
   std::vector<TokenPlace> places;
-  for (const QueryPart& part : query_parts(query, begin)) {
+  for (const QueryPart& part : parts) {
     const auto raw = [&](ByteRange range) {
       return query.substr(range.begin - begin, range.end - range.begin);
     };

@@ -17,7 +17,7 @@ namespace vsaproxy::auth {
 std::vector<TokenPlace> page_places(std::string_view target);
 
 // Every SessionID, and those in XmlRequest, of "name=value&name=value", which stands at `begin` in
-// the offsets that are reported. Errors: bad_request.
+// the offsets that are reported. Errors: bad_request; over 1000 parameters are one.
 base::Result<std::vector<TokenPlace>> operation_places(std::string_view query, std::size_t begin);
 
 // Takes apiLogonGuid out of a URL's query, and out of URLs in the values of that query, as logon

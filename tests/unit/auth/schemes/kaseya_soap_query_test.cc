@@ -1,6 +1,7 @@
 #include "proxy/auth/schemes/kaseya_soap_query.h"
 
 #include <catch2/catch.hpp>
+#include <string>
 
 using namespace vsaproxy;
 using namespace vsaproxy::auth;
@@ -72,4 +73,21 @@ TEST_CASE("parameters that hold no XML where the API wants it are refused") {
   const auto places = operation_places(query, 0);
   REQUIRE_FALSE(places);
   CHECK(places.error().kind == base::ErrorKind::bad_request);
+}
+
+TEST_CASE("as many parameters as the server takes get the session, one more is refused") {
+  std::string query = "SessionID=1";
+  for (int i = 1; i < 1000; ++i) query += i % 2 == 0 ? "&" : "&=";
+  const auto places = operation_places(query, 0);
+  REQUIRE(places);
+  CHECK(places->size() == 1);
+  const auto refused = operation_places(query + "&a=b", 0);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == base::ErrorKind::bad_request);
+  CHECK(refused.error().detail == "the call has over 1000 parameters, more than the API takes");
+}
+
+TEST_CASE("a long form of ampersands alone is refused at once") {
+  // Without a limit, each part searched to the end for a "=": for hours.
+  CHECK_FALSE(operation_places(std::string(std::size_t{8} << 20, '&'), 0));
 }
