@@ -16,17 +16,29 @@ void wipe(std::string& text) noexcept {
   text.clear();
 }
 
+namespace {
+
+constexpr std::size_t locked_size = 256 * 1024;  // a power of two, within what any user may lock
+
+// OpenSSL takes the keys of handshakes and the seeds of its random numbers from there too, and
+// fails without: half of it is never ours. A block has up to twice the size.
+bool may_lock(std::size_t size) {
+  return CRYPTO_secure_malloc_initialized() == 1 &&
+         CRYPTO_secure_used() + 2 * size <= locked_size / 2;
+}
+
+}  // namespace
+
 void lock_secret_memory() {
-  constexpr std::size_t size = 256 * 1024;  // a power of two, within what any user may lock
   constexpr std::size_t smallest = 32;
-  CRYPTO_secure_malloc_init(size, smallest);
+  CRYPTO_secure_malloc_init(locked_size, smallest);
 }
 
 void SecretWiper::operator()(char* bytes) const noexcept { OPENSSL_secure_clear_free(bytes, size); }
 
 Secret::Secret(std::string_view text) {
   if (text.empty()) return;
-  void* bytes = OPENSSL_secure_malloc(text.size());
+  void* bytes = may_lock(text.size()) ? OPENSSL_secure_malloc(text.size()) : nullptr;
   if (bytes == nullptr) bytes = OPENSSL_malloc(text.size());
   if (bytes == nullptr) std::abort();
   std::memcpy(bytes, text.data(), text.size());

@@ -13,7 +13,7 @@ namespace vsaproxy::base {
 
 // From now on secrets live in memory of their own: locked, so that it is never swapped out, left
 // out of core dumps, between guard pages. Once, before any secret and any thread. Where the system
-// allows none, or when it is full, secrets live in ordinary memory.
+// allows none, or when half of it is full, secrets live in ordinary memory: the rest is OpenSSL's.
 void lock_secret_memory();
 
 struct SecretWiper {

@@ -1,9 +1,14 @@
 #include "proxy/base/secret.h"
 
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace vsaproxy::base {
 
@@ -43,6 +48,21 @@ TEST_CASE("a secret is larger than the locked memory if it must be") {
   copy = Secret();
   CHECK(copy.empty());
   CHECK(secret.reveal().size() == large.size());
+}
+
+TEST_CASE("however many secrets there are, OpenSSL has locked memory for its own keys") {
+  lock_secret_memory();
+  REQUIRE(CRYPTO_secure_malloc_initialized() == 1);
+  for (const std::size_t size : {1, 32, 1000, 32 * 1024}) {
+    CAPTURE(size);
+    const std::vector<Secret> many(600 * 1024 / std::max<std::size_t>(size, 32),
+                                   Secret(std::string(size, 'x')));
+    CHECK(many.back().reveal() == std::string(size, 'x'));
+    EVP_PKEY* key = EVP_PKEY_Q_keygen(nullptr, nullptr, "X25519");
+    CHECK(key != nullptr);
+    EVP_PKEY_free(key);
+    CHECK(CRYPTO_secure_used() < 192 * 1024);  // with those of OpenSSL
+  }
 }
 
 TEST_CASE("wiping a text overwrites its characters") {
