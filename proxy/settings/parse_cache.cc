@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -8,6 +10,24 @@ namespace vsaproxy::settings {
 namespace {
 
 constexpr std::size_t length_of_cache = std::string_view("cache").size();
+
+// Names of files that the proxy makes itself: beside a cache, and in state_dir.
+constexpr std::array<std::string_view, 2> own_endings = {".lock", ".tmp"};
+constexpr std::string_view own_folder = "logins";
+
+std::filesystem::path place_of(const Settings& settings, std::string_view file) {
+  return (std::filesystem::path(settings.state_dir) / file).lexically_normal();
+}
+
+bool is_own_file(const Settings& settings, const std::string& file) {
+  const auto folder = place_of(settings, own_folder);
+  const auto place = place_of(settings, file);
+  const bool is_beside = std::any_of(own_endings.begin(), own_endings.end(),
+                                     [&](std::string_view end) { return file.ends_with(end); });
+  return is_beside ||
+         std::mismatch(folder.begin(), folder.end(), place.begin(), place.end()).first ==
+             folder.end();
+}
 
 bool is_file_name(std::string_view path) {
   return !path.ends_with('/') && path != ".." && !path.starts_with("../") &&
@@ -58,8 +78,15 @@ void check_caches(const Settings& settings, Problems& problems) {
     if (!credential->cache) continue;
     const Spot spot{credential->cache->place, length_of_cache};
     const auto same = std::find_if(all.begin(), credential, [&](const Credential& other) {
-      return other.cache && other.cache->file == credential->cache->file;
+      return other.cache &&
+             place_of(settings, other.cache->file) == place_of(settings, credential->cache->file);
     });
+    if (is_own_file(settings, credential->cache->file)) {
+      problems.add(
+          spot,
+          "\"cache\" takes the name of a file of the proxy's own: no ending .lock or .tmp, "
+          "and nothing in the folder logins");
+    }
     if (same != credential) {
       problems.add(spot, fmt::format("\"cache\" names the same file as that of credential \"{}\": "
                                      "each session needs a file of its own",

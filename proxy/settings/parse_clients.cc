@@ -4,6 +4,7 @@
 
 #include "proxy/auth/key_hash.h"
 #include "proxy/base/text.h"
+#include "proxy/http/name_set.h"
 #include "proxy/settings/sections.h"
 
 namespace vsaproxy::settings {
@@ -282,6 +283,16 @@ void parse_clients(const Mapping& mapping, Listener& listener) {
   check_kinds(clients, listener);
 }
 
+// Both want the field, each another value.
+void check_own_fields(const Mapping& mapping, const Listener& listener) {
+  const YamlNode* node = mapping.find("require_header");
+  if (!node || !listener.require_header || !listener.clients.api_keys) return;
+  if (http::same_name(listener.require_header->name, listener.clients.api_keys->header)) {
+    complain(*node, "names the field in which keys come (header of api_keys): name another one",
+             mapping.problems());
+  }
+}
+
 const Spot& place_of_exposure(const Mapping& mapping) {
   const bool is_written = mapping.has("expose");
   return is_written ? mapping.find("expose")->key_spot : mapping.find("address")->spot;
@@ -315,12 +326,18 @@ void parse_access(const Mapping& mapping, Listener& listener) {
   parse_browsers(mapping, listener.browsers);
   parse_require_header(mapping, listener.require_header);
   parse_socket(mapping, listener.socket);
-  if (mapping.has("socket") && !std::holds_alternative<UnixAddress>(listener.address)) {
+  const bool is_unix = std::holds_alternative<UnixAddress>(listener.address);
+  if (mapping.has("socket") && !is_unix) {
     complain(*mapping.find("socket"), "is for unix: addresses only", mapping.problems());
   }
   mapping.read("expose", listener.expose);
   read_networks(mapping, "trusted_proxies", listener.trusted_proxies);
   parse_clients(mapping, listener);
+  check_own_fields(mapping, listener);
+  if (is_unix && !listener.trusted_proxies.empty()) {
+    complain(*mapping.find("trusted_proxies"),
+             "is for addresses, and clients of a Unix socket have none", mapping.problems());
+  }
   if (is_reachable(listener) && !listener.expose) {
     mapping.problems().add(place_of_exposure(mapping),
                            "\"address\" is not a loopback address: whoever reaches it could use "

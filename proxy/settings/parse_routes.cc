@@ -158,6 +158,26 @@ void check_reach(const std::vector<Origin>& origins, const Settings& settings, P
   }
 }
 
+// Such pages answer with a cookie, and want it with the next request.
+void check_pages(const Mapping& file, const Settings& settings) {
+  for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
+    const Upstream& upstream = settings.upstreams[i];
+    if (!upstream.credential) continue;
+    const auto* pages = settings.credentials[*upstream.credential].values.list("page_paths");
+    if (pages == nullptr || pages->empty()) continue;
+    const bool is_fine =
+        std::any_of(settings.routes.begin(), settings.routes.end(),
+                    [i](const Route& route) { return route.upstream == i && route.pass_cookies; });
+    if (is_fine) continue;
+    const std::string_view key = file.has("routes") ? "routes" : "upstreams";
+    file.problems().add(
+        file.find(key)->key_spot,
+        fmt::format("\"page_paths\" needs a route with cookies: pass, for the pages keep their "
+                    "session in cookies: write routes: [{{upstream: {}, cookies: pass}}]",
+                    upstream.name));
+  }
+}
+
 void imply_route(const Mapping& file, Settings& settings) {
   if (settings.upstreams.size() > 1) {
     file.problems().add(file.find("upstreams")->key_spot,
@@ -177,6 +197,7 @@ void parse_routes(const Mapping& file, Settings& settings) {
   const YamlNode* node = file.find("routes");
   if (!node) {
     imply_route(file, settings);
+    check_pages(file, settings);
     return;
   }
   std::vector<Origin> origins;
@@ -190,6 +211,7 @@ void parse_routes(const Mapping& file, Settings& settings) {
   }
   check_names(origins, settings, file.problems());
   check_reach(origins, settings, file.problems());
+  check_pages(file, settings);
 }
 
 }  // namespace vsaproxy::settings

@@ -43,6 +43,18 @@ TEST_CASE("a cache needs a file and a key by reference") {
   CHECK(problem.find("8:22: \"key\" takes no value here") == 0);
 }
 
+TEST_CASE("a cache takes none of the proxy's own files") {
+  for (const std::string_view file : {"a.lock", "x/a.tmp", "logins/a", "./logins//x/a", "logins"}) {
+    CAPTURE(file);
+    CHECK_THAT(first_problem_of(with_cache(fmt::format("{{file: {}, key: {{file: k}}}}", file))),
+               Catch::StartsWith("8:5: \"cache\" takes the name of a file of the proxy's own"));
+  }
+  for (const std::string_view file : {"lock", "a.lock/b", "x/logins/a", "loginsa"}) {
+    CAPTURE(file);
+    good_settings(with_cache(fmt::format("{{file: {}, key: {{file: k}}}}", file)));
+  }
+}
+
 TEST_CASE("a credential that does not log in has nothing to keep") {
   CHECK(first_problem_of(with_head(
             "upstreams:\n  vsa:\n    url: https://a\n    auth: {type: header, name: X, value: "
@@ -61,6 +73,19 @@ TEST_CASE("each session has a file of its own") {
                       credential))) ==
       "5:57: \"cache\" names the same file as that of credential \"a\": each session needs a file "
       "of its own");
+  const auto with_two = [](std::string_view state_dir, std::string_view a, std::string_view b) {
+    constexpr std::string_view one =
+        "{{type: kaseya-vsa9, username: u, token: {{file: t}}, cache: {{file: {}, key: {{file: "
+        "k}}}}}}";
+    return first_problem_of(with_head(fmt::format(
+        "{}credentials:\n  a: {}\n  b: {}\nupstreams: {{a: {{url: https://a, auth: a}}, b: {{url: "
+        "https://b, auth: b}}}}\nroutes: [{{upstream: a, match: {{path_prefix: /a}}}}, {{upstream: "
+        "b}}]\n",
+        state_dir, fmt::format(one, a), fmt::format(one, b))));
+  };
+  CHECK_THAT(with_two("", "x/./a", "x//a"), Catch::Contains("names the same file"));
+  CHECK_THAT(with_two("state_dir: /s\n", "./a", "/s/a"), Catch::Contains("names the same file"));
+  CHECK(with_two("state_dir: /s\n", "a", "/a").empty());
   CHECK(first_problem_of(with_head(
             fmt::format("credentials:\n  a: {0}\nupstreams: {{a: {{url: https://a, auth: "
                         "a}}, b: {{url: https://b, auth: a}}}}\nroutes: [{{upstream: a, match: "

@@ -131,6 +131,21 @@ TEST_CASE("wrong rules on clients are refused with the fix") {
              Catch::StartsWith("\"local_users\" works on loopback addresses"));
 }
 
+TEST_CASE("what could never work on a listener is refused") {
+  CHECK_THAT(fault(with_listener("address: unix:x, trusted_proxies: [127.0.0.1]")),
+             Catch::StartsWith("\"trusted_proxies\" is for addresses"));
+  const auto with_mark = [](std::string_view name, std::string_view header) {
+    return with_keys(fmt::format(
+        "require_header: {{name: {}, value: a}}, clients: {{api_keys: {{{}keys: [{{name: "
+        "a, hash: \"{}\"}}]}}}}",
+        name, header, hash));
+  };
+  constexpr std::string_view message = "\"require_header\" names the field in which keys come";
+  CHECK_THAT(fault(with_mark("x-vsaproxy-key", "")), Catch::StartsWith(std::string(message)));
+  CHECK_THAT(fault(with_mark("X-A", "header: x-a, ")), Catch::StartsWith(std::string(message)));
+  listener_of(with_mark("X-Vsaproxy-Key", "header: X-A, "));
+}
+
 TEST_CASE("a key that is written in place of its hash is not shown") {
   const std::string text = with_keys("clients: {api_keys: {keys: [{name: a, hash: HIDDEN}]}}");
   CHECK(describe_problems(parse_settings(text, "f.yaml").problems, text, "f.yaml").find("HIDDEN") ==

@@ -118,5 +118,23 @@ TEST_CASE("wrong routes are refused") {
   });
 }
 
+TEST_CASE("pages that keep their session in cookies need a route that lets them pass") {
+  constexpr std::string_view upstreams =
+      "upstreams:\n  a:\n    url: https://a\n    auth: {type: kaseya-soap, username: u, password: "
+      "{file: p}, page_paths: [/SystemTab/**]}\n";
+  const auto with = [&](std::string_view routes) {
+    return with_head(fmt::format("{}{}", upstreams, routes));
+  };
+  CHECK(first_problem_of(with("")) ==
+        "3:1: \"page_paths\" needs a route with cookies: pass, for the pages keep their session in "
+        "cookies: write routes: [{upstream: a, cookies: pass}]");
+  CHECK_THAT(first_problem_of(with("routes:\n  - {upstream: a}\n")),
+             Catch::StartsWith("7:1: \"page_paths\" needs a route with cookies: pass"));
+  good_settings(with("routes:\n  - {upstream: a, cookies: pass}\n"));
+  good_settings(
+      with("routes:\n  - {upstream: a, match: {path_prefix: /vsaWS}}\n  - {upstream: a, cookies: "
+           "pass}\n"));
+}
+
 }  // namespace
 }  // namespace vsaproxy::settings
