@@ -65,7 +65,8 @@ Session::Session(SessionTools tools, const settings::Credential& settings, std::
       hold_timer_(tools_.loop.make_timer([this] { run_login(); })),
       renewal_timer_(tools_.loop.make_timer([this] { on_renewal_due(); })),
       retry_timer_(tools_.loop.make_timer([this] { on_retry_due(); })),
-      code_timer_(tools_.loop.make_timer([this] { take_step(scheme_->next_code()); })) {}
+      code_timer_(tools_.loop.make_timer([this] { take_step(scheme_->next_code()); })),
+      acquittal_timer_(tools_.loop.make_timer([this] { on_acquittal_over(); })) {}
 
 // A login that never left is no attempt. One that did counts until its outcome is known.
 Session::~Session() {
@@ -132,10 +133,10 @@ void Session::on_successor(const SessionUpdate& update) {
     state_.credential = std::make_shared<const auth::Credential>(std::move(own));
     former_ = state_.credential;
     state_.block.reset();
-    state_.acquitted = update.acquitted;
+    set_acquitted(update.acquitted);
     is_following_ = false;
   } else if (is_usable && update.acquitted && credential->generation == followed_generation_) {
-    state_.acquitted = true;
+    set_acquitted(true);
     is_following_ = false;
   } else if (update.block && now < update.block->until) {
     state_.block = update.block;  // its next try is ours
@@ -173,9 +174,21 @@ void Session::suspect(std::uint64_t generation) {
 
 void Session::acquit(std::uint64_t generation) {
   if (generation != generation_ || state_.acquitted) return;
-  state_.acquitted = true;
+  set_acquitted(true);
   tools_.log.write(LogLevel::info, "a fresh session was refused too: the path answers so",
                    {{"credential", settings_.name}});
+  tools_.publish(state_);
+}
+
+void Session::set_acquitted(bool acquitted) {
+  state_.acquitted = acquitted;
+  acquittal_timer_->stop();
+  if (acquitted && settings_.check.path.empty()) acquittal_timer_->start(acquittal_time);
+}
+
+// The next refusal costs a login, which tells.
+void Session::on_acquittal_over() {
+  set_acquitted(false);
   tools_.publish(state_);
 }
 
@@ -311,7 +324,7 @@ void Session::install(auth::Credential credential, Time issued, std::string_view
   state_.credential = std::make_shared<const auth::Credential>(std::move(credential));
   former_ = state_.credential;
   state_.block.reset();
-  state_.acquitted = false;
+  set_acquitted(false);
   retry_timer_->stop();
   was_used_ = false;
   renewal_is_due_ = false;

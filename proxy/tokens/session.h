@@ -30,6 +30,9 @@ class Session {
   static constexpr base::Duration renewal_patience = std::chrono::seconds(10);
   static constexpr base::Duration refusal_patience = std::chrono::seconds(2);
   static constexpr base::Duration check_interval = std::chrono::seconds(10);
+  // How long refusals of an acquitted session are believed to be the path's, where no check can
+  // tell when it ends after all.
+  static constexpr base::Duration acquittal_time = std::chrono::minutes(1);
 
   // `origin` is where the login goes. `check_transport` leads to where the session is checked, if
   // that is another server.
@@ -90,6 +93,8 @@ class Session {
   // False: the request must not leave, and what follows is under way.
   bool claim_code(const auth::CodeTime& code);
   void on_answer(base::Result<LoginAnswer> answer);
+  void set_acquitted(bool acquitted);
+  void on_acquittal_over();
   void succeed(auth::Credential credential);
   void install(auth::Credential credential, base::Time issued, std::string_view message);
   void fail(base::Error error);
@@ -145,6 +150,7 @@ class Session {
   std::unique_ptr<net::Timer> renewal_timer_;
   std::unique_ptr<net::Timer> retry_timer_;
   std::unique_ptr<net::Timer> code_timer_;
+  std::unique_ptr<net::Timer> acquittal_timer_;
 };
 
 }  // namespace vsaproxy::tokens
