@@ -3,6 +3,7 @@
 // "$scrypt$ln=14,r=8,p=1$SALT$HASH" with base64 without padding. Pure; matching one takes tens of
 // milliseconds and 16 MiB, so no worker does it.
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -11,6 +12,9 @@
 #include "proxy/base/result.h"
 
 namespace vsaproxy::auth {
+
+// Nothing longer is a key.
+inline constexpr std::size_t most_key_bytes = 1024;
 
 struct KeyHash {
   int log_n = 14;

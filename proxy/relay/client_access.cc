@@ -131,23 +131,27 @@ ClientAccess::Progress ClientAccess::check_key(Context& context, const RelayConf
             fmt::format("a key of this proxy is required, in the field {}", ring->header)});
     return Progress::decided;
   }
-  const bool is_same = ring == ring_ && shown_ && *shown_ == *shown;
-  if (is_same) {
+  if (shown->key.reveal().size() > auth::most_key_bytes) {
+    refuse_key();
+    return Progress::decided;
+  }
+  auto mark = mark_of(*shown);
+  if (mark && mark == mark_ && ring == ring_) {
     accept_key(key_name_);
     return Progress::decided;
   }
   ring_ = ring;
-  shown_ = std::move(*shown);
-  if (const auto known = context.key_checker().recall(*ring, *shown_)) {
+  mark_ = std::move(mark);
+  if (const auto known = context.key_checker().recall(*ring, *shown)) {
     accept_key(*known);
     return Progress::decided;
   }
   on_decided_ = std::move(on_decided);
   check_ = context.key_checker().check(
-      context.loop(), ring, *shown_,
+      context.loop(), ring, *std::move(shown),
       [this](const KeyChecker::Verdict& verdict) { on_key_checked(verdict); });
   if (check_) return Progress::pending;
-  shown_.reset();
+  mark_.reset();
   ends_connection_ = true;
   refuse({ErrorKind::overloaded, "too many keys of clients are being checked"});
   return Progress::decided;
@@ -158,10 +162,7 @@ void ClientAccess::on_key_checked(const KeyChecker::Verdict& verdict) {
   if (verdict) {
     accept_key(*verdict);
   } else {
-    shown_.reset();
-    // A guess costs a connection.
-    ends_connection_ = true;
-    refuse({ErrorKind::client_key_required, "the key is none of this proxy's"});
+    refuse_key();
   }
   std::exchange(on_decided_, nullptr)();
 }
@@ -170,6 +171,13 @@ void ClientAccess::accept_key(const std::string& name) {
   key_name_ = name;
   name_ = name;
   if (auto counted = count_as("key:" + name); !counted) refuse(std::move(counted.error()));
+}
+
+// A guess costs a connection.
+void ClientAccess::refuse_key() {
+  mark_.reset();
+  ends_connection_ = true;
+  refuse({ErrorKind::client_key_required, "the key is none of this proxy's"});
 }
 
 // From here on the connection is that one's. Where it is counted already, nothing changes.

@@ -61,6 +61,7 @@ class ClientAccess {
                      const http::RequestHead& head, std::function<void()> on_decided);
   void on_key_checked(const KeyChecker::Verdict& verdict);
   void accept_key(const std::string& name);
+  void refuse_key();
   base::Result<void> count_as(const std::string& client);
   void refuse(base::Error error);
 
@@ -73,9 +74,9 @@ class ClientAccess {
   std::string forwarded_for_;
   std::string name_;
 
-  // The last key that was right, and whose ring it was in.
+  // Of the last key that was right, or is being checked, and whose ring it was looked for in.
   KeyRingPtr ring_;
-  std::optional<ShownKey> shown_;
+  std::optional<std::string> mark_;
   std::string key_name_;
   std::unique_ptr<KeyChecker::Check> check_;
   int* surplus_ = nullptr;

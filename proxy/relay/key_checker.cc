@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <array>
-#include <span>
+#include <cstddef>
 #include <utility>
 
 #include "proxy/ops/random.h"
@@ -19,10 +19,32 @@ constexpr std::size_t most_known = 1024;
 // Requests of clients that are known already go first.
 constexpr int niceness = 10;
 
-std::string random_bytes() {
-  std::string bytes(32, '\0');
-  ops::fill_random(std::as_writable_bytes(std::span(bytes)));
-  return bytes;
+std::array<std::byte, 32> random_key() {
+  std::array<std::byte, 32> key{};
+  ops::fill_random(key);
+  return key;
+}
+
+// Of both as one text.
+std::optional<std::string> mark_of(const std::string& context, const base::Secret& shown) {
+  static const auto key = random_key();
+  std::string text;
+  text.reserve(context.size() + shown.reveal().size());  // growth would leave copies behind
+  text.append(context).append(shown.reveal());
+  std::array<unsigned char, 32> mark{};
+  unsigned int size = 0;
+  const bool is_made = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                            reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+                            mark.data(), &size) != nullptr &&
+                       size == mark.size();
+  base::wipe(text);
+  if (!is_made) return std::nullopt;
+  return std::string(mark.begin(), mark.end());
+}
+
+// Stands for a hash of the configuration and a key that fits it.
+std::optional<std::string> mark_of(const KeyRing::Key& key, const base::Secret& shown) {
+  return mark_of(key.hash.salt + key.hash.hash, shown);
 }
 
 std::size_t cost_of(const KeyRing& ring, const ShownKey& shown) {
@@ -34,6 +56,10 @@ bool may_be(const KeyRing::Key& key, const ShownKey& shown) {
 }
 
 }  // namespace
+
+std::optional<std::string> mark_of(const ShownKey& shown) {
+  return mark_of(shown.name ? "name:" + *shown.name + ":" : "key:", shown.key);
+}
 
 KeyChecker::Verdict find_key(const KeyRing& ring, const ShownKey& shown) {
   KeyChecker::Verdict found;
@@ -65,8 +91,6 @@ struct KeyCheckThread::Job {
   std::weak_ptr<std::function<void(Verdict)>> callback;
 };
 
-KeyCheckThread::KeyCheckThread() : memory_key_(random_bytes()) {}
-
 KeyCheckThread::~KeyCheckThread() {
   {
     const std::lock_guard lock(mutex_);
@@ -81,7 +105,8 @@ KeyChecker::Verdict KeyCheckThread::recall(const KeyRing& ring, const ShownKey& 
   if (known_.empty()) return std::nullopt;
   for (const KeyRing::Key& key : ring.keys) {
     if (!may_be(key, shown)) continue;
-    const auto found = known_.find(mark(key, shown.key));
+    const auto mark = mark_of(key, shown.key);
+    const auto found = mark ? known_.find(*mark) : known_.end();
     if (found != known_.end() && found->second == key.name) return key.name;
   }
   return std::nullopt;
@@ -125,22 +150,11 @@ void KeyCheckThread::run() {
   }
 }
 
-// Stands for a hash of the configuration and a key that fits it.
-std::string KeyCheckThread::mark(const KeyRing::Key& key, const base::Secret& shown) const {
-  std::array<unsigned char, 32> mark{};
-  unsigned int size = 0;
-  std::string text = key.hash.salt + key.hash.hash;
-  text.append(shown.reveal());
-  HMAC(EVP_sha256(), memory_key_.data(), static_cast<int>(memory_key_.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mark.data(), &size);
-  base::wipe(text);
-  return {mark.begin(), mark.end()};
-}
-
 void KeyCheckThread::remember(const KeyRing& ring, const ShownKey& shown, const std::string& name) {
   if (known_.size() >= most_known) known_.clear();
   for (const KeyRing::Key& key : ring.keys) {
-    if (key.name == name) known_.insert_or_assign(mark(key, shown.key), name);
+    if (key.name != name) continue;
+    if (auto mark = mark_of(key, shown.key)) known_.insert_or_assign(*std::move(mark), name);
   }
 }
 

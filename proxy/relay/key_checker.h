@@ -35,8 +35,11 @@ using KeyRingPtr = std::shared_ptr<const KeyRing>;
 struct ShownKey {
   std::optional<std::string> name;  // set: the key must be that one's
   base::Secret key;
-  friend bool operator==(const ShownKey&, const ShownKey&) = default;
 };
+
+// What is kept of a key, to know it again: under a random key, so that it says nothing outside of
+// this process. Nothing where OpenSSL fails: that is like no other.
+std::optional<std::string> mark_of(const ShownKey& shown);
 
 class KeyChecker {
  public:
@@ -65,7 +68,7 @@ class KeyCheckThread final : public KeyChecker {
   // So many hashes may wait to be tried: some seconds of work.
   static constexpr std::size_t most_waiting = 64;
 
-  KeyCheckThread();
+  KeyCheckThread() = default;
   ~KeyCheckThread() override;
   KeyCheckThread(const KeyCheckThread&) = delete;
   KeyCheckThread& operator=(const KeyCheckThread&) = delete;
@@ -79,10 +82,8 @@ class KeyCheckThread final : public KeyChecker {
   struct Job;
 
   void run();
-  std::string mark(const KeyRing::Key& key, const base::Secret& shown) const;
   void remember(const KeyRing& ring, const ShownKey& shown, const std::string& name);
 
-  const std::string memory_key_;  // random: marks say nothing outside of this process
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;                                   // guarded by mutex_

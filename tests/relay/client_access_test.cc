@@ -56,6 +56,29 @@ TEST_CASE("a key is checked once for each connection, and never reaches the upst
   CHECK(client->was_ended());
 }
 
+TEST_CASE("what is longer than any key is refused without a check") {
+  RelayBench bench(with_key());
+  for (const std::size_t size : {1024, 1025, 30000}) {
+    const PeerPtr client = bench.connect();
+    client->send(request("GET /x", field(std::string(size, 'k'))));
+    bench.settle();
+    CHECK(error_of(client->take()) == "client_key_required");
+    CHECK(client->was_ended());
+    CHECK(bench.keys().checks() == 1);
+  }
+}
+
+TEST_CASE("the mark of a key tells it and its name from all others, and not what they are") {
+  const ShownKey shown{std::nullopt, base::Secret("key")};
+  const auto mark = mark_of(shown);
+  REQUIRE(mark);
+  CHECK(mark == mark_of({std::nullopt, base::Secret("key")}));
+  CHECK(mark->find("key") == std::string::npos);
+  CHECK(mark != mark_of({std::nullopt, base::Secret("keys")}));
+  CHECK(mark != mark_of({std::string(), base::Secret("key")}));
+  CHECK(mark_of({"a", base::Secret("bc")}) != mark_of({"ab", base::Secret("c")}));
+}
+
 TEST_CASE("while a key is checked nothing is sent, and a client that leaves is forgotten") {
   RelayBench bench(with_key());
   bench.keys().hold();
