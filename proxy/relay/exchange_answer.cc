@@ -212,7 +212,9 @@ void Exchange::forward_head() {
                                 {.cookies = treatment(rules.pass_cookies),
                                  .cors = treatment(rules.pass_cors),
                                  .authenticate = treatment(!session_.has_value())});
-  if (session_ && buffers_.edit.is_begun()) buffers_.edit.clean_locations(buffers_.answer.fields);
+  if (session_ && buffers_.edit.is_begun()) {
+    buffers_.edit.clean_locations(buffers_.answer.fields, token());
+  }
   const std::string_view prefix = client_prefix();
   http::rewrite_location(buffers_.answer.fields,
                          {.upstream = upstream().origin,

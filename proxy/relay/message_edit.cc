@@ -6,6 +6,7 @@
 #include "proxy/auth/scheme.h"
 #include "proxy/auth/xml_scan.h"
 #include "proxy/base/text.h"
+#include "proxy/http/name_set.h"
 #include "proxy/http/proxy_fields.h"
 
 namespace vsaproxy::relay {
@@ -44,6 +45,17 @@ bool is_known_longer(const http::BodyFraming& body, std::size_t limit) {
 
 tl::unexpected<base::Error> body_too_large() {
   return fail(ErrorKind::body_too_large, "the body is over limits.soap_body");
+}
+
+// One that the ends around a removed one make is removed too. False if there is none.
+bool remove_each(std::string& text, std::string_view part) {
+  if (part.empty()) return false;
+  const std::size_t size = text.size();
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos;) {
+    text.erase(at, part.size());
+    at -= std::min(at, part.size() - 1);
+  }
+  return text.size() < size;
 }
 
 }  // namespace
@@ -109,15 +121,17 @@ void MessageEdit::start_body(std::string_view token) {
   body_pieces_.start(body_, inspection_.body, token);
 }
 
-void MessageEdit::clean_locations(http::Fields& fields) const {
+void MessageEdit::clean_locations(http::Fields& fields, std::string_view token) const {
   for (std::size_t i = 0; i < fields.all().size(); ++i) {
     const http::Field& field = fields.all()[i];
-    if (!base::equals_ignoring_case(field.name, "Location") &&
-        !base::equals_ignoring_case(field.name, "Content-Location")) {
-      continue;
-    }
-    std::string location(field.value);
-    if (editor_->clean_location(location)) fields.set_value(i, location);
+    const bool is_refresh = http::same_name(field.name, "Refresh");
+    const bool is_location =
+        http::same_name(field.name, "Location") || http::same_name(field.name, "Content-Location");
+    if (!is_location && !is_refresh) continue;
+    std::string value(field.value);
+    const bool was_cleaned = is_location && editor_->clean_location(value);
+    const bool had_token = remove_each(value, token);
+    if (was_cleaned || had_token) fields.set_value(i, value);
   }
 }
 

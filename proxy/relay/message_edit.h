@@ -44,8 +44,9 @@ class MessageEdit {
   void start_body(std::string_view token);
   EditedPieces& body_pieces() { return body_pieces_; }
 
-  // The answer. Takes the token out of Location and Content-Location.
-  void clean_locations(http::Fields& fields) const;
+  // The answer. Takes the token out of Location, Content-Location and Refresh: a query that held it
+  // may come back whole, for the client and another host to read.
+  void clean_locations(http::Fields& fields, std::string_view token) const;
   bool edits_answer() const { return edits_answer_; }
   // By its head: one to be edited is held whole, up to `limit` bytes.
   enum class AnswerUse { as_it_is, edited, too_large };

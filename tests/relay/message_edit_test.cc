@@ -131,6 +131,26 @@ TEST_CASE("the token goes into the target, and out of Location again") {
   CHECK(read_message(desk.client->take()).field("Location") == "/other");
 }
 
+TEST_CASE("a redirect that keeps the query keeps the token from the client and another host") {
+  const auto [name, value,
+              expected] = GENERATE(table<std::string_view, std::string_view, std::string_view>({
+      {"Location", "https://elsewhere/a?SessionID=one&b=one", "https://elsewhere/a?SessionID=&b="},
+      {"Location", "/login?to=%2Fa%3FSessionID%3Done#one", "/login?to=%2Fa%3FSessionID%3D#"},
+      {"location", "/a?XmlRequest=%3Ca%3Eone%3C/a%3E", "/a?XmlRequest=%3Ca%3E%3C/a%3E"},
+      {"Content-Location", "/a?SessionID=one", "/a?SessionID="},
+      {"Refresh", "0; url=https://elsewhere/a?SessionID=one",
+       "0; url=https://elsewhere/a?SessionID="},
+      {"Location", "/oonenee?session=one", "/e"},
+      {"Location", "/a?SessionID=two", "/a?SessionID=two"},
+  }));
+  CAPTURE(value);
+  Desk desk;
+  desk.send(request("GET /a?SessionID={T}"));
+  desk.bench.upstream().send(answer("302 Found", "", std::string(name).append(": ").append(value)));
+  desk.bench.settle();
+  CHECK(read_message(desk.client->take()).field(name) == expected);
+}
+
 TEST_CASE("an answer that names the API's address gets the client's") {
   const std::string routes =
       "routes: [{name: all, match: {path_prefix: /vsa}, upstream: vsa, strip_prefix: /vsa}]";
