@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proxy/auth/media_type.h"
 #include "proxy/base/text.h"
 
 namespace vsaproxy::auth {
@@ -10,10 +11,6 @@ namespace {
 bool ends_with_ignoring_case(std::string_view text, std::string_view suffix) {
   return text.size() > suffix.size() &&
          base::equals_ignoring_case(text.substr(text.size() - suffix.size()), suffix);
-}
-
-std::string_view media_type_of(std::string_view content_type) {
-  return base::trim(content_type.substr(0, content_type.find(';')));
 }
 
 // Up to the next slash, which goes too.
@@ -58,7 +55,7 @@ std::string_view injected_field(const SchemeSpec& spec, const base::FieldValues&
 }
 
 bool is_xml(std::string_view content_type) {
-  const std::string_view type = media_type_of(content_type);
+  const std::string_view type = media_type(content_type);
   return base::equals_ignoring_case(type, "text/xml") ||
          base::equals_ignoring_case(type, "application/xml") ||
          ends_with_ignoring_case(type, "+xml");
@@ -67,7 +64,7 @@ bool is_xml(std::string_view content_type) {
 bool may_hold_lost_session(const SchemeSpec& spec, std::string_view content_type) {
   switch (spec.lost_session_media) {
     case LostSessionMedia::json: {  // RFC 6839, 3.1
-      const std::string_view type = media_type_of(content_type);
+      const std::string_view type = media_type(content_type);
       return base::equals_ignoring_case(type, "application/json") ||
              base::equals_ignoring_case(type, "text/json") ||
              ends_with_ignoring_case(type, "+json");

@@ -19,7 +19,6 @@ namespace vsaproxy::cli {
 namespace {
 
 constexpr int failure = 1;
-constexpr std::size_t most_bytes = 1024;
 
 using base::Result;
 using base::Secret;
@@ -60,13 +59,13 @@ class Silence {
 // One byte after the other: what follows the line is somebody else's.
 Result<Secret> read_line() {
   std::string line;
-  line.reserve(most_bytes + 1);  // growth would leave copies behind
+  line.reserve(auth::most_key_bytes + 1);  // growth would leave copies behind
   char c = '\0';
   while (true) {
     const ssize_t n = ::read(STDIN_FILENO, &c, 1);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0 || c == '\n') break;
-    if (line.size() == most_bytes) {
+    if (line.size() == auth::most_key_bytes) {
       base::wipe(line);
       return unusable("the key is longer than 1024 bytes");
     }

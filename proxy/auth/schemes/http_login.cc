@@ -13,6 +13,7 @@
 #include <rapidjson/pointer.h>
 
 #include "proxy/auth/login_template.h"
+#include "proxy/auth/media_type.h"
 #include "proxy/auth/schemes/header.h"
 #include "proxy/auth/schemes/http_login_answer.h"
 #include "proxy/base/text.h"
@@ -87,17 +88,12 @@ std::string_view content_type_of(const base::FieldValues& values) {
   return body.front() == '"' ? "text/plain; charset=utf-8" : "application/json";
 }
 
-bool is_media_type(std::string_view content_type, std::string_view type) {
-  const auto written = base::trim(content_type.substr(0, content_type.find(';')));
-  return base::equals_ignoring_case(written, type);
-}
-
 BodyKind body_kind(const base::FieldValues& values) {
   if (values.text("request.body").value_or("").empty()) return BodyKind::none;
-  const std::string_view type = content_type_of(values);
-  if (is_media_type(type, "application/x-www-form-urlencoded")) return BodyKind::form;
-  const auto end = base::trim(type.substr(0, type.find(';')));
-  const bool is_json = is_media_type(type, "application/json") || end.ends_with("+json");
+  const std::string_view type = media_type(content_type_of(values));
+  if (base::equals_ignoring_case(type, "application/x-www-form-urlencoded")) return BodyKind::form;
+  const bool is_json =
+      base::equals_ignoring_case(type, "application/json") || type.ends_with("+json");
   return is_json ? BodyKind::json : BodyKind::text;
 }
 

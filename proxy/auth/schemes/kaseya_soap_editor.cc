@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "proxy/auth/media_type.h"
 #include "proxy/auth/schemes/kaseya_soap_body.h"
 #include "proxy/auth/schemes/kaseya_soap_message.h"
 #include "proxy/auth/schemes/kaseya_soap_query.h"
@@ -101,9 +102,9 @@ class KaseyaSoapEditor final : public MessageEditor {
     const Reading reading = read(request);
     switch (reading.use) {
       case Use::soap_call:
-        return inspect_soap(*request.fields, body);
+        return inspect_soap_body(body, charset(content_type(*request.fields)));
       case Use::form_call:
-        return inspect_form(reading, *request.fields, body);
+        return inspect_form(reading, body);
       case Use::query_call:
         return inspect_query(reading, request.target);
       case Use::unknown_call:
@@ -196,20 +197,7 @@ class KaseyaSoapEditor final : public MessageEditor {
     return is_soap_type(type) ? Use::soap_call : Use::unknown_call;
   }
 
-  static Result<void> check_coding(const http::Fields& fields) {
-    const http::Field* coding = fields.find("Content-Encoding");
-    if (coding == nullptr || base::equals_ignoring_case(coding->value, "identity")) return {};
-    return refuse("a compressed body can't be edited: send it without Content-Encoding");
-  }
-
-  static Result<Inspection> inspect_soap(const http::Fields& fields, std::string_view body) {
-    if (auto checked = check_coding(fields); !checked) return tl::unexpected(checked.error());
-    return inspect_soap_body(body, charset(content_type(fields)));
-  }
-
-  static Result<Inspection> inspect_form(const Reading& reading, const http::Fields& fields,
-                                         std::string_view body) {
-    if (auto checked = check_coding(fields); !checked) return tl::unexpected(checked.error());
+  static Result<Inspection> inspect_form(const Reading& reading, std::string_view body) {
     Inspection inspection;
     inspection.login_operation = login_operation(reading.operation);
     if (!inspection.login_operation.empty()) return inspection;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "proxy/auth/media_type.h"
 #include "proxy/base/text.h"
 
 namespace vsaproxy::auth {
@@ -15,10 +16,6 @@ bool is_soap_space(std::string_view space) {
 
 bool is_vsa_space(std::string_view space) {
   return space == kaseya_space || space == service_desk_space;
-}
-
-std::string_view media_type(std::string_view content_type) {
-  return base::trim(content_type.substr(0, content_type.find(';')));
 }
 
 bool is_soap_type(std::string_view content_type) {

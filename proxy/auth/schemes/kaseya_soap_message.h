@@ -22,8 +22,6 @@ inline constexpr std::string_view service_desk_file = "vsaServiceDeskWS.asmx";
 bool is_soap_space(std::string_view space);
 bool is_vsa_space(std::string_view space);
 
-// The media type without its parameters.
-std::string_view media_type(std::string_view content_type);
 bool is_soap_type(std::string_view content_type);
 // SOAP 1.1 unless the type is that of 1.2.
 SoapVersion soap_version(std::string_view content_type);
