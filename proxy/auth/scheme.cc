@@ -45,7 +45,8 @@ bool is_call(const LoginPath& call, std::string_view method, std::string_view pa
       (call.path.find('{') == std::string_view::npos || !matches_segments(call.path, path))) {
     return false;
   }
-  return call.method == (method == "HEAD" ? "GET" : method);
+  const bool is_head = base::equals_ignoring_case(method, "HEAD");
+  return base::equals_ignoring_case(call.method, is_head ? "GET" : method);
 }
 
 std::string_view injected_field(const SchemeSpec& spec, const base::FieldValues& values) {

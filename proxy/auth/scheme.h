@@ -85,7 +85,7 @@ struct SchemeInput {
 enum class LoginCall { login, logout };
 
 // A call of the API that logs in or out, under the credential's base path. Compared without case,
-// an optional slash at the end; a segment "{}" is any one.
+// as some servers do, the method too; an optional slash at the end; a segment "{}" is any one.
 struct LoginPath {
   std::string_view method;
   std::string_view path;
@@ -99,9 +99,9 @@ bool is_call(const LoginPath& call, std::string_view method, std::string_view pa
 // A tool's own login or logout call, which the proxy answers itself.
 struct StubRequest {
   LoginCall call = LoginCall::login;
-  std::string_view method;
-  std::string_view path;          // as in LoginPath; of an editor's call: the target
-  std::string_view operation;     // of an editor's call: Inspection::login_operation
+  std::string_view method;     // as in LoginPath; of an editor's call: the request's
+  std::string_view path;       // under the base, as in LoginPath; of an editor's call: the target
+  std::string_view operation;  // of an editor's call: Inspection::login_operation
   std::string_view content_type;  // of the request
   std::string_view body;          // of the request; empty for an editor's call
   base::WallTime now;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/base/text.h"
+#include "proxy/http/raw_path.h"
 #include "proxy/http/target.h"
 
 namespace vsaproxy::http {
@@ -104,10 +105,10 @@ Result<void> check_segments(std::string_view decoded) {
     decoded.remove_prefix(end);
     // Only an escaped slash that was let through leaves an escape in decoded text.
     for (;;) {
-      const std::size_t slash = std::min(segment.find("%2F"), segment.size());
+      const std::size_t slash = std::min(segment.find(escaped_slash), segment.size());
       if (auto checked = check_segment(segment.substr(0, slash)); !checked) return checked;
       if (slash == segment.size()) break;
-      segment.remove_prefix(slash + 3);
+      segment.remove_prefix(slash + escaped_slash.size());
     }
   }
   return {};
@@ -120,7 +121,7 @@ Result<void> decode_escape(std::string_view path, std::size_t index, PathOptions
   if (value < 0) return refuse("the path has an invalid escape");
   if (value == '/') {
     if (!options.raw_paths) return refuse("the path has an escaped slash");
-    decoded += "%2F";
+    decoded += escaped_slash;
     return {};
   }
   if (value == '\\') return refuse("the path has an escaped backslash");
@@ -197,6 +198,21 @@ Result<NormalizedPath> normalize_path(std::string_view path, PathOptions options
     return fail(result.error());
   }
   return normalized;
+}
+
+bool has_escaped_slash(std::string_view decoded) {
+  return decoded.find(escaped_slash) != std::string_view::npos;
+}
+
+std::string with_slashes(std::string_view decoded) {
+  std::string text;
+  for (std::size_t i = 0; i < decoded.size(); ++i) {
+    const bool is_escape = decoded.substr(i).starts_with(escaped_slash);
+    const char c = is_escape ? '/' : decoded[i];
+    if (c != '/' || text.empty() || text.back() != '/') text += c;
+    if (is_escape) i += escaped_slash.size() - 1;
+  }
+  return text;
 }
 
 }  // namespace vsaproxy::http

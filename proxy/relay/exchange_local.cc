@@ -27,9 +27,10 @@ void Exchange::answer_login(const base::Error* failure) {
   const http::Field* type = request().fields.find("Content-Type");
   auth::StubRequest asked;
   asked.call = buffers_.plan.login->call;
-  asked.method = request().method;
   asked.operation = buffers_.edit.login_operation();
-  asked.path = asked.operation.empty() ? buffers_.plan.login->path : buffers_.plan.target;
+  const bool is_path = asked.operation.empty();
+  asked.method = is_path ? buffers_.plan.login->method : request().method;
+  asked.path = is_path ? buffers_.plan.login->path : buffers_.plan.target;
   asked.content_type = type != nullptr ? std::string_view(type->value) : "";
   asked.body = buffers_.held_body;
   asked.now = now;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proxy/base/text.h"
+#include "proxy/http/raw_path.h"
 
 namespace vsaproxy::relay {
 namespace {
@@ -79,10 +80,8 @@ Result<std::string> allowed_host(const RequestRules& rules, std::size_t listener
   return std::move(authority->host);
 }
 
-// The API's own login and logout calls: with our session they would end it for everybody, or hand
-// out a live token.
-const auth::LoginPath* find_login_call(const settings::Credential& credential,
-                                       std::string_view method, std::string_view path) {
+const auth::LoginPath* login_call_at(const settings::Credential& credential,
+                                     std::string_view method, std::string_view path) {
   const std::string_view base = credential.api_base;
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   if (path.empty()) return nullptr;
@@ -95,6 +94,15 @@ const auth::LoginPath* find_login_call(const settings::Credential& credential,
     if (call.is_at_root || base::starts_with_ignoring_case(path, base)) return &call;
   }
   return nullptr;
+}
+
+// The API's own login and logout calls: with our session they would end it for everybody, or hand
+// out a live token. A server may take an escaped slash for a slash.
+const auth::LoginPath* find_login_call(const settings::Credential& credential,
+                                       std::string_view method, std::string_view path) {
+  const auth::LoginPath* call = login_call_at(credential, method, path);
+  if (call != nullptr || !http::has_escaped_slash(path)) return call;
+  return login_call_at(credential, method, http::with_slashes(path));
 }
 
 // What routes see differently, once the route is known: most paths have none of it.

@@ -7,6 +7,7 @@
 
 #include "proxy/base/text.h"
 #include "proxy/http/name_set.h"
+#include "proxy/http/raw_path.h"
 
 namespace vsaproxy::routing {
 namespace {
@@ -14,8 +15,6 @@ namespace {
 using base::ErrorKind;
 using base::fail;
 using base::Result;
-
-constexpr std::string_view escaped_slash = "%2F";
 
 // Frameworks that heed them would act on what no rule has seen.
 constexpr http::NameSet<5> override_fields({"X-HTTP-Method-Override", "X-HTTP-Method",
@@ -41,18 +40,6 @@ const PathPattern* find_match(const std::vector<PathPattern>& patterns, std::str
   return found == patterns.end() ? nullptr : &*found;
 }
 
-// As a server reads it that takes an escaped slash for a slash.
-std::string with_slashes(std::string_view path) {
-  std::string text;
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    const bool is_escape = path.substr(i).starts_with(escaped_slash);
-    const char c = is_escape ? '/' : path[i];
-    if (c != '/' || text.empty() || text.back() != '/') text += c;
-    if (is_escape) i += escaped_slash.size() - 1;
-  }
-  return text;
-}
-
 using Cause = RuleVerdict::Cause;
 
 // The first rule that has this method and path; nothing if there is none.
@@ -71,9 +58,9 @@ std::optional<RuleVerdict> find_rule(const std::vector<PathRule>& rules, std::st
 std::optional<RuleVerdict> find_deny(const std::vector<PathRule>& deny, std::string_view method,
                                      std::string_view path, PathCase path_case) {
   auto found = find_rule(deny, method, path, path_case, Cause::denied, has_method_in_any_case);
-  if (found || deny.empty() || path.find(escaped_slash) == std::string_view::npos) return found;
+  if (found || deny.empty() || !http::has_escaped_slash(path)) return found;
   // The pattern is the rule's own: it outlives this text.
-  return find_rule(deny, method, with_slashes(path), path_case, Cause::denied,
+  return find_rule(deny, method, http::with_slashes(path), path_case, Cause::denied,
                    has_method_in_any_case);
 }
 

@@ -184,7 +184,8 @@ TEST_CASE("the API's own login and logout calls are not forwarded") {
   for (const std::string_view call :
        {"GET /api/v1.0/auth", "GET /API/v1.0/Auth/", "HEAD /api/v1.0/auth", "GET /api/v1.0/auth?x",
         "GET //api/v1.0//auth", "GET /api/v1.0/%61uth", "DELETE /api/v1.0/system/users/session",
-        "POST /api/v1.0/token", "GET http://127.0.0.1:9280/api/v1.0/auth"}) {
+        "delete /api/v1.0/system/users/session", "Head /api/v1.0/auth", "POST /api/v1.0/token",
+        "GET http://127.0.0.1:9280/api/v1.0/auth"}) {
     INFO(call);
     const Both both = exchange(session_file(), request(call));
     CHECK(both.sent.start.empty());
@@ -192,6 +193,21 @@ TEST_CASE("the API's own login and logout calls are not forwarded") {
     CHECK(both.got.body.find("secret-session") == std::string::npos);
   }
   CHECK(exchange(session_file(), request("GET /api/v1.0/author")).got.body == "ok");
+}
+
+TEST_CASE("a login call is one with escaped slashes too, where raw_paths lets them through") {
+  const auto ask = [](std::string_view start) {
+    return exchange(session_file("", "routes: [{upstream: vsa, raw_paths: true}]"), request(start));
+  };
+  for (const std::string_view call :
+       {"GET /api/v1.0%2Fauth", "get /api%2fv1.0/auth", "GET /api/v1.0/%2Fauth%2F",
+        "DELETE /api/v1.0%2Fsystem%2Fusers/session"}) {
+    INFO(call);
+    const Both both = ask(call);
+    CHECK(both.sent.start.empty());
+    CHECK(both.got.start == "HTTP/1.1 200 OK");
+  }
+  CHECK(ask("GET /api/v1.0%2Fauthor").got.body == "ok");
 }
 
 TEST_CASE("every answer of the proxy's own is a problem document with its reason") {

@@ -65,7 +65,8 @@ TEST_CASE("a call of the API is found in any case, with a slash at its end or wi
     CHECK_FALSE(is_call(login, "GET", path));
   }
   CHECK_FALSE(is_call(login, "POST", "/auth"));
-  CHECK_FALSE(is_call(login, "get", "/auth"));
+  CHECK(is_call(login, "get", "/auth"));
+  CHECK(is_call(login, "Head", "/auth"));
 }
 
 TEST_CASE("braces in the path of a call are any one segment") {

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/http/raw_path.h"
 #include "proxy/http/target.h"
 
 namespace vsaproxy::http {
@@ -127,6 +128,13 @@ TEST_CASE("a raw path keeps an escaped slash inside its segment") {
                            "/a%252fb", "/%25%32%46", "/x%2f(S(y))"}) {
     check_refused(path, raw);
   }
+}
+
+TEST_CASE("escaped slashes can be read as slashes, and runs of both are one") {
+  CHECK(with_slashes("/a%2Fb/%2F%2Fc%2F") == "/a/b/c/");
+  CHECK(with_slashes("/a/b%2") == "/a/b%2");
+  CHECK(has_escaped_slash("/a%2Fb"));
+  CHECK_FALSE(has_escaped_slash("/a/b%2"));
 }
 
 TEST_CASE("an object is used again without traces of its former path") {
