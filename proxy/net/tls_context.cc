@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <functional>
 #include <utility>
 
 #include "proxy/auth/digest.h"
@@ -124,6 +125,10 @@ Result<void> require_client_certificate(SSL_CTX* context, std::string_view pem) 
   return {};
 }
 
+ClientTrust trust_of(std::string_view client_ca) {
+  return std::hash<std::string_view>()(client_ca) | 1;  // plain_trust is even
+}
+
 Result<SslContextHandle> server_context(const ServerTls::Parts& parts) {
   auto made = new_context(TLS_server_method(), parts.min_version);
   SSL_CTX* context = made.get();
@@ -224,14 +229,15 @@ Result<void> ServerTls::replace(const Parts& parts) {
   if (!context) return fail(context.error());
   const std::lock_guard lock(mutex_);
   context_.swap(*context);
+  trust_ = trust_of(parts.client_ca);
   return {};
 }
 
-SslHandle ServerTls::new_connection() const {
+ServerTls::Connection ServerTls::new_connection() const {
   const std::lock_guard lock(mutex_);
   SslHandle ssl(SSL_new(context_.get()));
   SSL_set_accept_state(ssl.get());
-  return ssl;
+  return {std::move(ssl), trust_};
 }
 
 Result<std::unique_ptr<ClientTls>> ClientTls::make(const http::Origin& origin,

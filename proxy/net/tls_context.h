@@ -2,6 +2,8 @@
 // TLS settings made once and used by many connections: a listener's certificate, or an upstream's
 // trust and the sessions to resume. Certificates are passed as text, so nothing here reads a file.
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,6 +21,11 @@ namespace vsaproxy::net {
 
 // That the certificate (PEM, leaf first) and the key belong together. Error: configuration.
 base::Result<void> check_key_pair(std::string_view chain, const base::Secret& key);
+
+// Whose certificates the clients of a listener must show, as a number to compare: another one for
+// another client_ca, and for TLS without one.
+using ClientTrust = std::uint64_t;
+constexpr ClientTrust plain_trust = 0;  // of a listener without TLS
 
 // What a listener shows and trusts. Shared by all workers, any thread.
 class ServerTls {
@@ -41,10 +48,17 @@ class ServerTls {
   // New connections use these parts from now on. On an error the former ones stay.
   base::Result<void> replace(const Parts& parts);
 
-  SslHandle new_connection() const;
+  struct Connection {
+    SslHandle ssl;
+    ClientTrust trust;  // that its handshake goes by
+  };
+  Connection new_connection() const;
+  // Of new connections; others keep theirs.
+  ClientTrust trust() const { return trust_; }
 
  private:
   mutable std::mutex mutex_;
+  std::atomic<ClientTrust> trust_ = plain_trust;
   SslContextHandle context_;  // guarded by mutex_; connections keep the one they began with
 };
 

@@ -26,15 +26,16 @@ http::HeadLimits head_limits(const RelayConfig& config) {
 
 ClientConnection::ClientConnection(Context& context, ClientOwner& owner,
                                    std::unique_ptr<net::Stream> stream, std::size_t listener,
-                                   std::string peer, std::unique_ptr<ClientAccess> access)
+                                   std::string peer, std::unique_ptr<ClientAccess> access,
+                                   net::ClientTrust trust)
     : context_(context),
       owner_(owner),
       stream_(std::move(stream)),
       config_(context.config()),
       listener_(listener),
       peer_(std::move(peer)),
+      trust_(trust),
       access_(std::move(access)),
-      is_tls_(config_->listener_tls[listener] != nullptr),
       deadline_(Deadline::calling<&ClientConnection::on_deadline>(context.deadlines(), *this)) {
   stream_->set_handler(this);
   context_.metrics().clients_idle().add(1);
@@ -157,6 +158,7 @@ std::string_view ClientConnection::key_name() const {
 }
 
 const Error* ClientConnection::refusal(const RequestPlan& plan) const {
+  if (outdated_) return &*outdated_;
   if (!access_ || (plan.is_preflight && access_->is_bare_preflight())) return nullptr;
   return access_->refusal();
 }
@@ -166,6 +168,13 @@ void ClientConnection::on_head() {
   deadline_.clear();
   count_as(Activity::active);
   adopt_config();
+  // A handshake does not come again: what it did not ask for this connection can't give.
+  if (config_->trust_of(listener_) != trust_) {
+    outdated_ = Error{ErrorKind::client_denied, "tls of this listener has changed: connect anew"};
+    access_.reset();  // what is known of the client is of another request
+    codec_->close_after_answer();
+    return begin_exchange();
+  }
   // After a reload there may be rules that nobody had when this client came.
   if (!access_ && config_->client_policies[listener_]) {
     access_ = std::make_unique<ClientAccess>(peer_, std::nullopt);

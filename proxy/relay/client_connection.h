@@ -3,6 +3,7 @@
 // other, pipelined ones wait. Owned by the worker; one thread.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,9 +28,11 @@ class ClientOwner {
 class ClientConnection final : private net::StreamHandler {
  public:
   // `peer` is the client's address. `access` is what the owner knows of it already, or null.
+  // `trust` is what the stream's handshake goes by.
   ClientConnection(Context& context, ClientOwner& owner, std::unique_ptr<net::Stream> stream,
                    std::size_t listener, std::string peer,
-                   std::unique_ptr<ClientAccess> access = nullptr);
+                   std::unique_ptr<ClientAccess> access = nullptr,
+                   net::ClientTrust trust = net::plain_trust);
   ~ClientConnection() override;
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
@@ -50,7 +53,7 @@ class ClientConnection final : private net::StreamHandler {
   std::string_view key_name() const;
   // Why the request under way is refused, whatever it asks for; null: it is not.
   const base::Error* refusal(const RequestPlan& plan) const;
-  std::string_view scheme() const { return is_tls_ ? "https" : "http"; }
+  std::string_view scheme() const { return trust_ == net::plain_trust ? "http" : "https"; }
   // False if the client is gone; the exchange hears of it through cancel().
   void write(std::span<const std::string_view> parts);
   std::size_t unsent() const { return stream_->unsent(); }
@@ -99,11 +102,12 @@ class ClientConnection final : private net::StreamHandler {
   std::size_t listener_;
   std::size_t place_ = 0;
   const std::string peer_;
+  const net::ClientTrust trust_;
+  std::optional<base::Error> outdated_;         // the listener's tls is another one now
   std::unique_ptr<ClientAccess> access_;        // null: nothing is asked about clients
   std::unique_ptr<http::H1ServerCodec> codec_;  // null while idle
   Phase phase_ = Phase::idle;
   std::string unread_;  // received, but not wanted yet
-  bool is_tls_ = false;
   bool is_processing_ = false;
   bool is_broken_ = false;
   bool has_read_everything_ = false;  // when lingering began

@@ -34,6 +34,11 @@ struct RelayConfig : RequestRules {
   // By upstream.
   std::vector<std::optional<tokens::SessionId>> sessions;
   std::vector<ops::UpstreamFiles> upstream_files;
+
+  // What a listener asks of its clients' certificates now: it changes with the files.
+  net::ClientTrust trust_of(std::size_t listener) const {
+    return listener_tls[listener] ? listener_tls[listener]->trust() : net::plain_trust;
+  }
 };
 
 using RelayConfigPtr = std::shared_ptr<const RelayConfig>;

@@ -201,14 +201,17 @@ void Worker::admit(std::size_t listener, net::FileDescriptor socket, std::string
                    std::unique_ptr<ClientAccess> access) {
   const auto& tls = config_->listener_tls[listener];
   std::unique_ptr<net::Stream> stream;
+  net::ClientTrust trust = net::plain_trust;
   if (tls) {
+    auto made = tls->new_connection();
+    trust = made.trust;
     stream =
-        std::make_unique<net::TlsStream>(loop_, std::move(socket), tls->new_connection(), nullptr);
+        std::make_unique<net::TlsStream>(loop_, std::move(socket), std::move(made.ssl), nullptr);
   } else {
     stream = std::make_unique<net::SocketStream>(loop_, std::move(socket));
   }
   auto client = std::make_unique<ClientConnection>(*this, *this, std::move(stream), listener,
-                                                   std::move(peer), std::move(access));
+                                                   std::move(peer), std::move(access), trust);
   client->set_place(clients_.size());
   clients_.push_back(std::move(client));
 }

@@ -245,6 +245,63 @@ class Certificates(ClientsTest):
         self.assertEqual(request_on(connection, "GET", f"{BASE}/x").status, 200)
         connection.close()
 
+    def connect(self, context=None):
+        """A connection that has been served once, and stays open."""
+        connection = http.client.HTTPConnection("localhost", self.proxy.port, timeout=TIMEOUT) \
+            if context is None else \
+            http.client.HTTPSConnection("localhost", self.proxy.port, timeout=TIMEOUT,
+                                        context=context)
+        self.addCleanup(connection.close)
+        self.check_served(request_on(connection, "GET", f"{BASE}/x"))
+        return connection
+
+    def reload(self, **listener):
+        config = json.loads(self.proxy.config_path.read_text())
+        config["listeners"] = [{"name": "l0", "address": "127.0.0.1:0", **listener}]
+        mark = self.proxy.log_mark()
+        self.proxy.write_config(config)
+        self.proxy.reload()
+        self.proxy.wait_for_log("configuration reloaded", since=mark)
+
+    def check_cut_off(self, connection):
+        answer = request_on(connection, "GET", f"{BASE}/x")
+        self.check_refused(answer, 403, "client_denied")
+        self.assertEqual(answer.header("Connection"), "close")
+
+    def test_a_plain_connection_ends_when_a_reload_brings_tls_and_the_other_way_round(self):
+        self.start({})
+        plain = self.connect()
+        self.reload(tls=self.tls)
+        self.check_cut_off(plain)
+        encrypted = self.connect(self.authority.client_context())
+        self.reload()
+        self.check_cut_off(encrypted)
+        self.connect()
+
+    def test_who_showed_no_certificate_is_out_when_a_reload_asks_for_one(self):
+        self.start({"tls": self.tls})
+        connection = self.connect(self.authority.client_context())
+        self.reload(tls={**self.tls, "min_version": "1.3"})
+        self.check_served(request_on(connection, "GET", f"{BASE}/x"))
+        self.reload(tls={**self.tls, "client_ca": {"file": self.authority.ca.certificate.name}})
+        self.check_cut_off(connection)
+        self.connect(self.issue_client("noc", "noc.internal"))
+
+    def test_who_has_a_certificate_of_the_former_authority_is_out_when_its_file_is_replaced(self):
+        trusted = self.directory / "clients.crt"
+        shutil.copy(self.authority.ca.certificate, trusted)
+        self.start({"tls": {**self.tls, "client_ca": {"file": trusted.name}}})
+        connection = self.connect(self.issue_client("noc", "noc.internal"))
+        following = Authority(self.directory, "following-ca")
+        made = following.issue_client("next", ["DNS:noc.internal"])
+        mark = self.proxy.log_mark()
+        shutil.copy(following.ca.certificate, trusted)
+        self.proxy.wait_for_log("certificate of a listener has changed: in use now", since=mark)
+        self.check_cut_off(connection)
+        context = self.authority.client_context()
+        context.load_cert_chain(made.certificate, made.key)
+        self.connect(context)
+
 
 class Connections(ClientsTest):
     def connect(self, port=None):
