@@ -20,7 +20,11 @@ bool Session::adopt_news() {
     return false;
   }
   if (wants_own_login_) return false;
+  // A path that always answers 401 may have cost the other process this login: if it cost another
+  // one here, each would log in for the other's. Later refusals are checked all the same.
+  const bool was_acquitted = state_.acquitted;
   install(std::move(news->credential), news->issued, "session taken from the cache");
+  state_.acquitted = was_acquitted;
   end_login();
   return true;
 }

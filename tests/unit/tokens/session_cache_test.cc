@@ -161,6 +161,31 @@ TEST_CASE("of two processes whose session is refused one logs in") {
   }
 }
 
+TEST_CASE("a path that always answers 401 costs each of two processes one login, and no more") {
+  const SharedCache cache;
+  cache.fill();
+  SessionBench first(cache.lines());
+  SessionBench second(cache.lines());
+  first.start();
+  second.start();
+  first.session().refused(1);
+  first.succeed("of-the-first");
+  first.session().acquit(2);
+  second.session().poll();
+  second.session().refused(2);
+  second.succeed("of-the-second");
+  second.session().acquit(3);
+  for (int i = 0; i < 3; ++i) {
+    for (SessionBench* bench : {&first, &second}) {
+      bench->session().poll();
+      bench->session().refused(bench->state().credential->generation);
+      bench->loop.settle();
+    }
+  }
+  CHECK(first.sent + second.sent == 2);
+  CHECK(first.bearer() == "Bearer of-the-second");
+}
+
 TEST_CASE("a login of another process is noticed without being asked") {
   const SharedCache cache;
   SessionBench waiting(cache.lines());
