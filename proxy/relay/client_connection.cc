@@ -69,6 +69,8 @@ void ClientConnection::take(std::string_view bytes) {
     resume_request();
   } else {
     process(bytes);
+    // What comes behind the last answer is read, and kept by nobody.
+    if (phase_ == Phase::lingering || phase_ == Phase::closed) return;
     unread_.assign(bytes);
   }
   if (unread_.size() >= max_unread) stream_->set_reading(false);

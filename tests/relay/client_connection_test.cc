@@ -1,5 +1,7 @@
 #include "proxy/relay/client_connection.h"
 
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 
 #include "tests/relay/messages.h"
@@ -207,6 +209,22 @@ TEST_CASE("bytes behind an answer that closes are read for a while, then the con
   CHECK(client->unread() == 0);
   bench.advance(seconds(5));
   CHECK(client->is_closed());
+}
+
+TEST_CASE("what a client sends behind a refusal is read, however much of it comes at once") {
+  RelayBench bench(open_file());
+  const PeerPtr client = bench.connect();
+  constexpr std::size_t size = 1024 * 1024;
+  client->send(
+      fmt::format("POST /x HTTP/1.1\r\nHost: elsewhere\r\nContent-Length: {}\r\n\r\n", size) +
+      std::string(size, 'x'));
+  bench.settle();
+  CHECK(read_message(client->received()).field("X-Proxy-Error") == "host_not_allowed");
+  CHECK(client->unread() == 0);
+  client->end();
+  bench.settle();
+  CHECK(client->is_closed());
+  CHECK_FALSE(client->was_reset());
 }
 
 TEST_CASE("draining closes idle connections and lets answers under way finish") {

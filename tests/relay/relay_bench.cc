@@ -11,7 +11,7 @@ namespace {
 
 using tokens::SessionId;
 
-constexpr std::size_t scratch_size = 64 * 1024;
+constexpr std::size_t scratch_size = 128 * 1024;  // as a worker's
 constexpr SessionId only_session{1};
 
 std::string file_with(std::string_view upstream, std::string_view auth, std::string_view rest) {
