@@ -241,13 +241,13 @@ Result<void> plan_request(const RequestRules& rules, std::size_t listener,
                                : find_reverse_route(rules, listener, host, plan);
   if (!found) return found;
   plan.passed = RequestPlan::Passed::route;
-  plan_page(rules, listener, head, plan);
-  if (plan.is_preflight) return {};
-  if (auto allowed = check_route(rules, head, target->path, plan); !allowed) return allowed;
   plan.target = plan.is_forward ? std::string_view(plan.path.sent)
                                 : without_segments(plan.path.sent,
                                                    rules.settings->routes[plan.route].strip_prefix);
   plan.target.append(target->query);
+  plan_page(rules, listener, head, plan);
+  if (plan.is_preflight) return {};
+  if (auto allowed = check_route(rules, head, target->path, plan); !allowed) return allowed;
   plan.passed = RequestPlan::Passed::everything;
   return {};
 }

@@ -5,6 +5,7 @@
 
 #include "tests/relay/messages.h"
 #include "tests/relay/relay_bench.h"
+#include "tests/unit/ops/temporary_folder.h"
 
 namespace vsaproxy::relay {
 namespace {
@@ -172,6 +173,33 @@ TEST_CASE(
   client->send(request("GET /x"));
   bench.settle();
   CHECK(error_of(client->take()) == "client_denied");
+}
+
+TEST_CASE("the access line of a preflight has its own query, not that of the request before") {
+  const ops::TemporaryFolder folder;
+  const std::string file = folder / "access.log";
+  {
+    RelayBench bench(make_config(file_with("browsers: {allow_origins: [\"https://tool.internal\"]}",
+                                           "log: {access: {query: full}}")),
+                     file);
+    const PeerPtr client = bench.connect();
+    client->send(request("GET /x?first=one"));
+    bench.settle();
+    bench.upstream().send(answer("200 OK", "hello"));
+    bench.settle();
+    client->fail();
+    bench.settle();
+    bench.ask(request("OPTIONS /y?second=two",
+                      "Origin: https://tool.internal\r\nAccess-Control-Request-Method: PUT"));
+    bench.close_log();
+  }
+  const std::string lines = ops::read_text(file);
+  INFO(lines);
+  const auto preflight = lines.find("method=OPTIONS");
+  REQUIRE(preflight != std::string::npos);
+  CHECK(lines.find("first=one") < preflight);
+  CHECK(lines.find("first=one", preflight) == std::string::npos);
+  CHECK(lines.find("second=two", preflight) != std::string::npos);
 }
 
 TEST_CASE("a slot is free again when its connection goes, and one client has only its own") {

@@ -26,8 +26,7 @@ std::string file_with(std::string_view upstream, std::string_view auth, std::str
   return text.append("    auth: ").append(auth).append("\n").append(rest).append("\n");
 }
 
-settings::Log log_to(const std::string& file) {
-  settings::Log log;
+settings::Log log_to(const std::string& file, settings::Log log) {
   log.output = {settings::LogOutput::Kind::file, file};
   return log;
 }
@@ -68,7 +67,7 @@ RelayBench::RelayBench(RelayConfigPtr config, const std::string& log_file)
       dialer_(loop_),
       view_(loop_, *this),
       config_(std::move(config)) {
-  auto opened = ops::Log::open(log_to(log_file));
+  auto opened = ops::Log::open(log_to(log_file, config_->settings->log));
   ensure(opened.has_value(), "the log is open");
   log_ = std::move(*opened);
   const settings::Settings& all = *config_->settings;
