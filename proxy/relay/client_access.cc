@@ -113,7 +113,11 @@ Result<void> ClientAccess::check_connection(const routing::ClientRules& rules,
   if (!client) return base::fail(client.error());
   if (*client != address_) forwarded_for_ = routing::to_string(**client);
   if (auto fine = routing::check_address(rules, *client); !fine) return fine;
-  if (auto fine = routing::check_user(rules, user_); !fine) return fine;
+  if (auto fine = routing::check_user(rules, user_); !fine) {
+    // Whose it is was asked when it came, or never: a new connection may be let in.
+    if (!user_) ends_connection_ = true;
+    return fine;
+  }
   if (rules.certificates.empty()) return {};
   const auto rule = routing::check_certificate(rules, stream.peer_dns_names());
   if (!rule) return base::fail(rule.error());

@@ -175,6 +175,33 @@ TEST_CASE(
   CHECK(error_of(client->take()) == "client_denied");
 }
 
+TEST_CASE("a client whose user was never asked for is told to come again, and then let in") {
+  RelayBench bench(file_with("modes: [reverse]"));
+  const PeerPtr client = bench.connect();
+  client->send(request("GET /x"));
+  bench.settle();
+  bench.upstream().send(answer("200 OK", "hello"));
+  bench.settle();
+  client->take();
+  bench.upstream().take();
+  bench.reload(file_with("clients: {local_users: [\"4242\"]}"));
+  client->send(request("GET /x"));
+  bench.settle();
+  const Message refused = read_message(client->take());
+  CHECK(refused.field("X-Proxy-Error") == "client_denied");
+  CHECK(refused.field("Connection") == "close");
+  CHECK(client->was_ended());
+  const PeerPtr again = bench.connect("127.0.0.1:1", routing::LocalUser{4242, {}});
+  again->send(request("GET /x"));
+  bench.settle();
+  CHECK(read_message(bench.upstream().take()).start == "GET /x HTTP/1.1");
+  // Who was asked, and is another one, stays and is refused.
+  const PeerPtr other = bench.connect("127.0.0.1:1", routing::LocalUser{4243, {}});
+  other->send(request("GET /x"));
+  bench.settle();
+  CHECK(read_message(other->take()).field("Connection") == "-");
+}
+
 TEST_CASE("the access line of a preflight has its own query, not that of the request before") {
   const ops::TemporaryFolder folder;
   const std::string file = folder / "access.log";
