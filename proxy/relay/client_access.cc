@@ -94,10 +94,14 @@ ClientAccess::Progress ClientAccess::decide(Context& context, const RelayConfig&
   const bool may_be_bare = !routing::listed_origin(config.access[listener], head.fields).empty() &&
                            routing::is_preflight(head.method, head.fields);
   fine = routing::check_required_header(policy->rules, head.fields);
+  // Where there are keys it is the key's: changing over with each request would let others in.
+  if (fine && !policy->keys && !policy->rules.certificates.empty()) {
+    fine = count_as("certificate:" + name_);
+  }
   auto progress = Progress::decided;
   if (!fine) {
     refuse(std::move(fine.error()));
-    is_bare_preflight_ = may_be_bare;
+    is_bare_preflight_ = may_be_bare && !ends_connection_;
   } else if (policy->keys) {
     progress = check_key(context, config, listener, head, std::move(on_decided));
     // A wrong key is one all the same.
@@ -122,7 +126,7 @@ Result<void> ClientAccess::check_connection(const routing::ClientRules& rules,
   const auto rule = routing::check_certificate(rules, stream.peer_dns_names());
   if (!rule) return base::fail(rule.error());
   name_ = *rule;
-  return count_as("certificate:" + name_);
+  return {};
 }
 
 ClientAccess::Progress ClientAccess::check_key(Context& context, const RelayConfig& config,

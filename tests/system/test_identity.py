@@ -302,6 +302,25 @@ class Certificates(ClientsTest):
         context.load_cert_chain(made.certificate, made.key)
         self.connect(context)
 
+    def test_who_shows_a_certificate_and_a_key_is_counted_for_the_key_alone(self):
+        self.secrets.add(KEY)
+        self.start({"tls": {**self.tls, "client_ca": {"file": self.authority.ca.certificate.name}},
+                    "clients": {
+                        "certificates": [{"name": "noc", "san_dns": "noc.internal"}],
+                        "api_keys": {"keys": [{"name": "one", "hash": make_hash(KEY)}]}}},
+                   limits={"connections_per_client": 1})
+        context = self.issue_client("noc", "noc.internal")
+        connections = [http.client.HTTPSConnection("localhost", self.proxy.port, timeout=TIMEOUT,
+                                                   context=context) for _ in range(3)]
+        for connection in connections:
+            self.addCleanup(connection.close)
+        right, without, surplus = connections
+        key = {"X-Vsaproxy-Key": KEY}
+        self.check_served(request_on(right, "GET", f"{BASE}/x", headers=key))
+        self.check_refused(request_on(without, "GET", f"{BASE}/x"), 403, "client_key_required")
+        self.check_served(request_on(right, "GET", f"{BASE}/x", headers=key))
+        self.check_refused(request_on(surplus, "GET", f"{BASE}/x", headers=key), 503, "overloaded")
+
 
 class Connections(ClientsTest):
     def connect(self, port=None):
