@@ -152,6 +152,17 @@ class SecretCommands(SystemTest):
         self.assertRegex(done.stderr, r"proxy0\.yaml:\d+:\d+: command \S+/vault can be changed by "
                                       "every user of this machine: chmod o-w ")
 
+    def test_the_key_of_a_session_cache_may_be_printed(self):
+        simulator = self.start_simulator()
+        program = self.program("echo demo-key-of-the-session-cache")
+        self.secrets.add("demo-key-of-the-session-cache")
+        proxy = self.start_proxy(self.config(simulator.url, auth=self.credential(
+            cache={"file": "vsa.session", "key": {"command": [program]}})))
+        for _ in range(2):
+            self.assertEqual(proxy.get("/echoauth").status, 200)
+            self.assertEqual(simulator.logins["ok"], 1)
+            proxy.restart()
+
     def test_the_key_of_a_certificate_may_be_printed(self):
         authority = Authority(self.directory)
         certificate = authority.issue("server")
