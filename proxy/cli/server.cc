@@ -211,6 +211,7 @@ const net::ListeningSockets& Server::sockets_of(const settings::Listener& listen
 }
 
 void Server::distribute(relay::RelayConfigPtr config, std::function<void()> done) {
+  config_ = config;
   auto remaining = std::make_shared<std::size_t>(workers_.size());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     std::vector<int> fds;
@@ -290,7 +291,7 @@ Result<void> Server::try_reload(std::shared_ptr<const Settings> loaded) {
   const auto settings = fit_descriptor_limit(std::move(loaded));
   auto sessions = manager_.prepare(*settings);
   if (!sessions) return base::fail(std::move(sessions.error()));
-  auto config = relay::make_relay_config(settings, std::move(*sessions));
+  auto config = relay::make_relay_config(settings, std::move(*sessions), config_.get());
   if (!config) return base::fail(std::move(config.error()));
   Sockets fresh;
   if (auto opened = open_listeners(*settings, fresh); !opened) return opened;

@@ -75,6 +75,7 @@ class Server {
   tokens::TokenManager manager_;
   SystemdSockets systemd_sockets_;
   relay::ClientCounts client_counts_;
+  relay::RelayConfigPtr config_;  // that the workers use, or are given
   std::vector<std::unique_ptr<relay::Worker>> workers_;
   relay::KeyCheckThread key_checker_;  // ends before the workers that it calls
   CertificateWatch certificate_watch_;

@@ -59,6 +59,10 @@ constexpr std::array families = {
            MetricType::Gauge,
            {"side", "state"},
            "Open connections to clients and upstreams."},
+    Family{"vsaproxy_waiting_requests",
+           MetricType::Gauge,
+           {"upstream"},
+           "Requests that wait for their turn, since limits of the upstream are reached."},
     Family{
         "vsaproxy_bytes_total", MetricType::Counter, {"direction"}, "Bytes of messages relayed."},
     Family{"vsaproxy_observed_refusals_total",

@@ -159,6 +159,12 @@ std::string_view ClientConnection::key_name() const {
   return access_ ? std::string_view(access_->name()) : std::string_view();
 }
 
+std::string ClientConnection::client_name() const {
+  if (access_ && !access_->name().empty()) return access_->name();
+  if (access_ && !access_->forwarded_for().empty()) return access_->forwarded_for();
+  return peer_.substr(0, peer_.rfind(':'));
+}
+
 const Error* ClientConnection::refusal(const RequestPlan& plan) const {
   if (outdated_) return &*outdated_;
   if (!access_ || (plan.is_preflight && access_->is_bare_preflight())) return nullptr;

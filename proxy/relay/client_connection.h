@@ -51,6 +51,8 @@ class ClientConnection final : private net::StreamHandler {
   // For the log: the client, behind trusted proxies too, and the key or the like that it showed.
   const std::string& peer() const;
   std::string_view key_name() const;
+  // Of the limits: a key's name, else a certificate's rule, else a user, else an address.
+  std::string client_name() const;
   // Why the request under way is refused, whatever it asks for; null: it is not.
   const base::Error* refusal(const RequestPlan& plan) const;
   std::string_view scheme() const { return trust_ == net::plain_trust ? "http" : "https"; }

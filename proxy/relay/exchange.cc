@@ -101,7 +101,7 @@ tokens::Replayable Exchange::replayable() const {
 }
 
 void Exchange::seek_credential() {
-  if (!session_) return seek_connection(UpstreamPool::Freshness::any);
+  if (!session_) return seek_turn();
   // A replay can't be repeated: it keeps clear of a login that would end its session.
   const bool is_replay = state_ == State::awaiting_fresh_session;
   const tokens::Need need{*session_, is_replay ? tokens::Replayable::no : replayable(),
@@ -141,13 +141,13 @@ void Exchange::use_credential(tokens::CredentialPtr credential) {
     drop_refused_answer();
     replayed_ = true;
   }
-  if (!unreplayable_use_ && replayable() == tokens::Replayable::no) {
-    unreplayable_use_ = context_.tokens().begin_unreplayable(*session_);
-  }
-  seek_connection(UpstreamPool::Freshness::any);
+  seek_turn();
 }
 
 void Exchange::seek_connection(UpstreamPool::Freshness freshness) {
+  if (session_ && !unreplayable_use_ && replayable() == tokens::Replayable::no) {
+    unreplayable_use_ = context_.tokens().begin_unreplayable(*session_);
+  }
   enter(State::awaiting_connection);
   UpstreamPool& pool = context_.pool(config_, buffers_.plan.upstream);
   if (freshness == UpstreamPool::Freshness::any) {
@@ -372,6 +372,9 @@ void Exchange::on_deadline() {
       return on_continue();
     case State::gathering_body:
       return on_slow_body();
+    case State::awaiting_turn:
+      return answer_with(
+          {ErrorKind::overloaded, "the limits of the upstream left no turn in time"});
     case State::awaiting_connection:
       return answer_with({ErrorKind::overloaded, "no connection to the upstream became free"});
     case State::awaiting_answer:
@@ -418,9 +421,11 @@ void Exchange::finish(Ending ending) {
   deadline_.clear();
   hold_deadline_.clear();
   credential_wait_.reset();
+  turn_wait_.reset();
   connection_wait_.reset();
   unreplayable_use_.reset();
   if (connection_) give_back_connection();
+  slot_.release();
   note_end();
   if (ending == Ending::complete) {
     client_.on_exchange_complete();

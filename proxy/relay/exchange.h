@@ -13,6 +13,7 @@
 #include "proxy/relay/context.h"
 #include "proxy/relay/deadline.h"
 #include "proxy/relay/exchange_buffers.h"
+#include "proxy/relay/request_gate.h"
 #include "proxy/relay/upstream_connection.h"
 #include "proxy/relay/upstream_pool.h"
 #include "proxy/tokens/token_view.h"
@@ -23,6 +24,7 @@ class ClientConnection;
 
 class Exchange final : private AnswerHandler,
                        private ConnectionWaiter,
+                       private RequestGate::Waiter,
                        private tokens::CredentialWaiter {
  public:
   // `config` must outlive the exchange's end (its finish), `buffers` the exchange.
@@ -55,6 +57,7 @@ class Exchange final : private AnswerHandler,
     beginning,
     gathering_body,  // short, to be edited, or answered by what it says: whole
     awaiting_credential,
+    awaiting_turn,  // limits of the upstream
     awaiting_connection,
     awaiting_continue,       // the head is sent, the body waits for "100 Continue"
     awaiting_answer,         // the request is being sent, or is
@@ -84,6 +87,8 @@ class Exchange final : private AnswerHandler,
   void on_credential(base::Result<tokens::CredentialPtr> outcome) override;
   void use_credential(tokens::CredentialPtr credential);
   void on_no_credential(const base::Error& error);
+  void seek_turn();
+  void on_turn(base::Result<RequestGate::Slot> outcome) override;
   void seek_connection(UpstreamPool::Freshness freshness);
   void on_connection(base::Result<ConnectionPtr> outcome) override;
   void use_connection(ConnectionPtr connection);
@@ -191,6 +196,8 @@ class Exchange final : private AnswerHandler,
   bool replay_is_counted_ = false;
   bool retried_ = false;
 
+  RequestGate::Slot slot_;  // from its turn to the end, replays included; empty without limits
+  std::unique_ptr<RequestGate::Wait> turn_wait_;
   std::unique_ptr<UpstreamPool::Wait> connection_wait_;
   ConnectionPtr connection_;
   bool connection_was_reused_ = false;

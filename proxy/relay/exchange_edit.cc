@@ -187,6 +187,7 @@ void Exchange::begin_edited_answer() {
   answer.body = {http::Framing::length, buffers_.edit.start_answer(std::move(address))};
   http::drop_body_statements(answer.fields);
   give_back_connection();
+  slot_.release();
   forward_head();
   send_edited_answer();
 }

@@ -53,6 +53,7 @@ void Exchange::answer_preflight() {
 
 void Exchange::send_local(http::ResponseHead& head, std::string_view body) {
   credential_wait_.reset();
+  turn_wait_.reset();
   connection_wait_.reset();
   if (connection_) drop_connection();
   http::ServerCodec& codec = client_.codec();

@@ -104,6 +104,18 @@ Result<void> add_listener(const settings::Settings& settings, const settings::Li
   return {};
 }
 
+std::shared_ptr<RequestGate> gate_for(const settings::Upstream& upstream,
+                                      const RelayConfig* former) {
+  if (!upstream.limits) return nullptr;
+  for (std::size_t i = 0; former != nullptr && i < former->gates.size(); ++i) {
+    const settings::Upstream& known = former->settings->upstreams[i];
+    if (known.name == upstream.name && known.origin == upstream.origin && former->gates[i]) {
+      return former->gates[i];
+    }
+  }
+  return std::make_shared<RequestGate>(*upstream.limits);
+}
+
 }  // namespace
 
 std::uint64_t tls_stamp(const settings::Settings& settings, const settings::ListenerTls& tls) {
@@ -122,7 +134,8 @@ Result<void> renew_tls(const settings::Settings& settings, const settings::Liste
 }
 
 Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Settings> settings,
-                                         std::vector<std::optional<tokens::SessionId>> sessions) {
+                                         std::vector<std::optional<tokens::SessionId>> sessions,
+                                         const RelayConfig* former) {
   auto config = std::make_shared<RelayConfig>(make_request_rules(settings));
   config->sessions = std::move(sessions);
   for (const settings::Listener& listener : settings->listeners) {
@@ -132,6 +145,7 @@ Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Setting
     }
   }
   for (const settings::Upstream& upstream : settings->upstreams) {
+    config->gates.push_back(gate_for(upstream, former));
     auto files = upstream_files(*settings, upstream);
     if (!files) {
       return base::fail(base::ErrorKind::configuration,
@@ -140,6 +154,12 @@ Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Setting
     config->upstream_files.push_back(std::move(*files));
   }
   return config;
+}
+
+void adopt_limits(const RelayConfig& config, base::Time now) {
+  for (std::size_t i = 0; i < config.gates.size(); ++i) {
+    if (config.gates[i]) config.gates[i]->set_limits(*config.settings->upstreams[i].limits, now);
+  }
 }
 
 }  // namespace vsaproxy::relay

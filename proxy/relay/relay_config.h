@@ -11,6 +11,7 @@
 #include "proxy/base/result.h"
 #include "proxy/net/tls_context.h"
 #include "proxy/relay/key_checker.h"
+#include "proxy/relay/request_gate.h"
 #include "proxy/relay/request_rules.h"
 #include "proxy/routing/client_rules.h"
 #include "proxy/settings/settings.h"
@@ -34,6 +35,7 @@ struct RelayConfig : RequestRules {
   // By upstream.
   std::vector<std::optional<tokens::SessionId>> sessions;
   std::vector<ops::UpstreamFiles> upstream_files;
+  std::vector<std::shared_ptr<RequestGate>> gates;  // null: no limits
 
   // What a listener asks of its clients' certificates now: it changes with the files.
   net::ClientTrust trust_of(std::size_t listener) const {
@@ -49,10 +51,13 @@ std::uint64_t tls_stamp(const settings::Settings& settings, const settings::List
 base::Result<void> renew_tls(const settings::Settings& settings, const settings::ListenerTls& tls,
                              net::ServerTls& used);
 
-// Reads certificates and keys, looks up users and groups. Errors: configuration, with the listener
-// or upstream.
+// Reads certificates and keys, looks up users and groups. Gates of `former` are shared, for
+// upstreams of the same name and origin. Errors: configuration, with the listener or upstream.
 base::Result<RelayConfigPtr> make_relay_config(
     std::shared_ptr<const settings::Settings> settings,
-    std::vector<std::optional<tokens::SessionId>> sessions);
+    std::vector<std::optional<tokens::SessionId>> sessions, const RelayConfig* former = nullptr);
+
+// Once the configuration is in use: shared gates have its limits from now on.
+void adopt_limits(const RelayConfig& config, base::Time now);
 
 }  // namespace vsaproxy::relay

@@ -42,6 +42,10 @@ void RelayMetrics::count_replay(const std::string& upstream, ReplayResult result
   set_.counter("vsaproxy_replays_total", {upstream, std::string(name_of(result))}).add();
 }
 
+ops::Gauge& RelayMetrics::waiting_requests(const std::string& upstream) {
+  return set_.gauge("vsaproxy_waiting_requests", {upstream});
+}
+
 RequestCounters::RequestCounters(ops::MetricSet& set,
                                  std::shared_ptr<const settings::Settings> settings)
     : set_(set),

@@ -23,6 +23,8 @@ class RelayMetrics {
   enum class ReplayResult { accepted, refused, failed };
   void count_replay(const std::string& upstream, ReplayResult result);
 
+  ops::Gauge& waiting_requests(const std::string& upstream);
+
   ops::Counter& bytes_in() { return bytes_in_; }
   ops::Counter& bytes_out() { return bytes_out_; }
   ops::Gauge& clients_active() { return clients_active_; }

@@ -90,6 +90,7 @@ void Worker::adopt(RelayConfigPtr config, const std::vector<int>& fds) {
   }
   config_uses_.push_back(std::move(set));
   config_ = std::move(config);
+  adopt_limits(*config_, loop_.now());
   for (std::size_t i = 0; i < fds.size(); ++i) {
     acceptors_.push_back(std::make_unique<net::Acceptor>(
         loop_, fds[i], [this, i](net::FileDescriptor socket, std::string peer) {

@@ -43,11 +43,11 @@ bool is_harmless_field(std::string_view word) {
 
 bool is_harmless_key(std::string_view word) {
   constexpr std::span<const Key> tables[] = {
-      file_keys,        listener_keys, browsers_keys,     socket_keys,   clients_keys,
-      certificate_keys, cache_keys,    credential_keys,   backoff_keys,  login_budget_keys,
-      check_keys,       upstream_keys, upstream_tls_keys, timeouts_keys, pool_keys,
-      replay_keys,      route_keys,    rule_keys,         match_keys,    limits_keys,
-      admin_keys,       log_keys,      output_keys,       access_keys};
+      file_keys,           listener_keys, browsers_keys,     socket_keys,   clients_keys,
+      certificate_keys,    cache_keys,    credential_keys,   backoff_keys,  login_budget_keys,
+      check_keys,          upstream_keys, upstream_tls_keys, timeouts_keys, pool_keys,
+      request_limits_keys, replay_keys,   route_keys,        rule_keys,     match_keys,
+      limits_keys,         admin_keys,    log_keys,          output_keys,   access_keys};
   return std::any_of(std::begin(tables), std::end(tables),
                      [&](std::span<const Key> keys) { return is_in(keys, word); });
 }

@@ -56,22 +56,15 @@ inline constexpr Key login_budget_keys[] = {{"rejected"}, {"per"}};
 inline constexpr Key check_keys[] = {{"method"}, {"path"}};
 inline constexpr Key cache_keys[] = {{"file"}, {"key"}};
 
-inline constexpr Key upstream_keys[] = {{"url"},
-                                        {"auth"},
-                                        {"connect"},
-                                        {"tls"},
-                                        {"proxy", Support::later},
-                                        {"timeouts"},
-                                        {"pool"},
-                                        {"limits", Support::later},
-                                        {"replay"},
-                                        {"case"},
-                                        {"insecure_http"}};
+inline constexpr Key upstream_keys[] = {
+    {"url"},  {"auth"},   {"connect"}, {"tls"},  {"proxy", Support::later}, {"timeouts"},
+    {"pool"}, {"limits"}, {"replay"},  {"case"}, {"insecure_http"}};
 inline constexpr Key upstream_tls_keys[] = {{"ca"},          {"only_ca"},    {"min_version"},
                                             {"server_name"}, {"pin_sha256"}, {"client_certificate"},
                                             {"client_key"}};
 inline constexpr Key timeouts_keys[] = {{"connect"}, {"tls"}, {"response_header"}, {"idle"}};
 inline constexpr Key pool_keys[] = {{"max_connections"}, {"idle_timeout"}};
+inline constexpr Key request_limits_keys[] = {{"concurrency"}, {"rate"}, {"burst"}, {"queue"}};
 inline constexpr Key replay_keys[] = {{"methods"}, {"max_body"}, {"expect_continue"}};
 
 inline constexpr Key route_keys[] = {{"name"},    {"match"}, {"upstream"}, {"strip_prefix"},

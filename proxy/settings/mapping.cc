@@ -37,6 +37,18 @@ bool is_one_printable_line(std::string_view text) {
   return true;
 }
 
+template <class T, class Out>
+void read_quantity(const YamlNode* node, base::Result<T> (*parse)(std::string_view), Out& out,
+                   Problems& problems) {
+  if (!node) return;
+  const auto value = parse(node->text);
+  if (value) {
+    out = *value;
+  } else {
+    complain(*node, value.error().detail, problems);
+  }
+}
+
 }  // namespace
 
 std::string alternatives(const std::vector<std::string_view>& words) {
@@ -174,14 +186,7 @@ void Mapping::read(std::string_view key, bool& out) const {
 }
 
 void Mapping::read(std::string_view key, base::Duration& out) const {
-  const YamlNode* node = find(key);
-  if (!node) return;
-  const auto value = parse_duration(node->text);
-  if (value) {
-    out = *value;
-  } else {
-    complain(*node, value.error().detail, problems_);
-  }
+  read_quantity(find(key), parse_duration, out, problems_);
 }
 
 void Mapping::read_text(std::string_view key, std::string& out) const {
@@ -191,14 +196,11 @@ void Mapping::read_text(std::string_view key, std::string& out) const {
 }
 
 void Mapping::read_size(std::string_view key, std::uint64_t& out) const {
-  const YamlNode* node = find(key);
-  if (!node) return;
-  const auto value = parse_size(node->text);
-  if (value) {
-    out = *value;
-  } else {
-    complain(*node, value.error().detail, problems_);
-  }
+  read_quantity(find(key), parse_size, out, problems_);
+}
+
+void Mapping::read_rate(std::string_view key, std::optional<std::chrono::nanoseconds>& out) const {
+  read_quantity(find(key), parse_rate, out, problems_);
 }
 
 std::optional<std::uint64_t> Mapping::count_of(std::string_view key, std::uint64_t least,

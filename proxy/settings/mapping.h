@@ -47,6 +47,7 @@ class Mapping {
   void read(std::string_view key, base::Duration& out) const;
   void read_text(std::string_view key, std::string& out) const;
   void read_size(std::string_view key, std::uint64_t& out) const;
+  void read_rate(std::string_view key, std::optional<std::chrono::nanoseconds>& out) const;
   template <class Integer>
   void read_count(std::string_view key, Integer& out, std::uint64_t least,
                   std::uint64_t most) const {

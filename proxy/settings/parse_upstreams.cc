@@ -140,6 +140,31 @@ void parse_pool(const Mapping& mapping, Pool& out) {
   keys.read("idle_timeout", out.idle_timeout);
 }
 
+void parse_limits(const Mapping& mapping, std::optional<RequestLimits>& out) {
+  constexpr std::size_t most = 1'000'000;
+  constexpr std::size_t most_waiting = 10'000;
+  const YamlNode* node = mapping.find("limits");
+  if (!node) return;
+  const Mapping keys(*node, "in \"limits\" " + mapping.where(), request_limits_keys,
+                     mapping.problems());
+  if (node->kind != YamlNode::Kind::mapping) return;
+  RequestLimits limits;
+  std::size_t concurrency = 0;
+  keys.read_count("concurrency", concurrency, 1, most);
+  if (concurrency > 0) limits.concurrency = concurrency;
+  keys.read_rate("rate", limits.interval);
+  keys.read_count("burst", limits.burst, 1, most);
+  keys.read_count("queue", limits.queue, 0, most_waiting);
+  if (!keys.is_written("concurrency") && !keys.is_written("rate")) {
+    complain(*node, "needs \"concurrency\" or \"rate\": without them nothing is limited",
+             mapping.problems());
+  } else if (keys.has("burst") && !keys.is_written("rate")) {
+    complain(*keys.find("burst"), "has no use without a \"rate\": remove it, or add one",
+             mapping.problems());
+  }
+  out = limits;
+}
+
 void parse_replay(const Mapping& mapping, Replay& out) {
   constexpr std::uint64_t most_body = std::uint64_t{64} << 20;
   const YamlNode* node = mapping.find("replay");
@@ -174,6 +199,7 @@ void parse_upstream(const YamlNode& node, const CredentialNames& names, Settings
   parse_tls(mapping, upstream.tls);
   parse_timeouts(mapping, upstream.timeouts);
   parse_pool(mapping, upstream.pool);
+  parse_limits(mapping, upstream.limits);
   parse_replay(mapping, upstream.replay);
   mapping.read_choice("case", upstream.path_case,
                       {{"insensitive", PathCase::insensitive}, {"sensitive", PathCase::sensitive}});

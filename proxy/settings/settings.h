@@ -88,6 +88,15 @@ struct Pool {
   friend bool operator==(const Pool&, const Pool&) = default;
 };
 
+// Of the requests to one upstream, over all workers.
+struct RequestLimits {
+  std::optional<std::size_t> concurrency;            // under way at once; empty: any number
+  std::optional<std::chrono::nanoseconds> interval;  // between two that begin; empty: any rate
+  std::size_t burst = 1;                             // so many may begin at once after a pause
+  std::size_t queue = 100;                           // so many may wait
+  friend bool operator==(const RequestLimits&, const RequestLimits&) = default;
+};
+
 struct Replay {
   bool all_methods = true;
   std::vector<std::string> methods;  // if not all
@@ -106,6 +115,7 @@ struct Upstream {
   UpstreamTls tls;
   Timeouts timeouts;
   Pool pool;
+  std::optional<RequestLimits> limits;  // empty: requests never wait for a turn
   Replay replay;
   PathCase path_case = PathCase::insensitive;
   friend bool operator==(const Upstream&, const Upstream&) = default;

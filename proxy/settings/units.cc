@@ -82,6 +82,24 @@ base::Result<double> parse_share(std::string_view text) {
   return static_cast<double>(quantity->number) / 100;
 }
 
+base::Result<std::chrono::nanoseconds> parse_rate(std::string_view text) {
+  constexpr Unit units[] = {{"/s", 1}, {"/m", 60}, {"/h", 3600}};  // seconds
+  constexpr std::uint64_t nanoseconds = 1'000'000'000;
+  constexpr std::uint64_t shortest = 1000;
+  const auto rate = split(text);
+  if (rate && rate->unit.empty()) {
+    return base::fail(ErrorKind::configuration,
+                      fmt::format("needs a unit: {0}/s, or {0}/m", rate->number));
+  }
+  const auto per = rate && rate->number > 0 ? scale({1, rate->unit}, units, 3600) : std::nullopt;
+  if (!per || *per * nanoseconds / rate->number < shortest) {
+    return base::fail(ErrorKind::configuration,
+                      "must be a rate in whole numbers such as 20/s, 300/m or 1000/h, from 1/h to "
+                      "1000000/s");
+  }
+  return std::chrono::nanoseconds(*per * nanoseconds / rate->number);
+}
+
 base::Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t least,
                                         std::uint64_t most) {
   const auto quantity = split(text);

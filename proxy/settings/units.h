@@ -19,6 +19,9 @@ base::Result<std::uint64_t> parse_size(std::string_view text);
 // "20%" as 0.2; 1% to 100%.
 base::Result<double> parse_share(std::string_view text);
 
+// "20/s", "300/m", "1000/h": the time between two; from 1/h to 1000000/s.
+base::Result<std::chrono::nanoseconds> parse_rate(std::string_view text);
+
 // Digits only, within the bounds.
 base::Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t least,
                                         std::uint64_t most);

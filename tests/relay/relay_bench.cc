@@ -41,7 +41,8 @@ std::string session_file(std::string_view upstream, std::string_view rest) {
   return file_with(upstream, "{type: kaseya-vsa9, username: demo, token: {file: demo.pat}}", rest);
 }
 
-RelayConfigPtr make_config(std::string_view text, const auth::SchemeSpec* scheme) {
+RelayConfigPtr make_config(std::string_view text, const auth::SchemeSpec* scheme,
+                           const RelayConfig* former) {
   auto parsed = settings::parse_settings(text, "test.yaml");
   ensure(parsed.problems.empty(), settings::describe_problems(parsed.problems, text, "test.yaml"));
   for (auto& credential : parsed.settings.credentials) {
@@ -53,8 +54,9 @@ RelayConfigPtr make_config(std::string_view text, const auth::SchemeSpec* scheme
     sessions.emplace_back();
     if (upstream.credential) sessions.back() = SessionId(++last);
   }
-  auto config = make_relay_config(
-      std::make_shared<const settings::Settings>(std::move(parsed.settings)), std::move(sessions));
+  auto config =
+      make_relay_config(std::make_shared<const settings::Settings>(std::move(parsed.settings)),
+                        std::move(sessions), former);
   ensure(config.has_value(), "the configuration is good");
   return *config;
 }
@@ -109,7 +111,8 @@ PeerPtr RelayBench::connect(std::string address, std::optional<routing::LocalUse
 }
 
 void RelayBench::reload(std::string_view file) {
-  config_ = make_config(file);
+  config_ = make_config(file, nullptr, config_.get());
+  adopt_limits(*config_, loop_.now());
   counters_.emplace(metric_set_, config_->settings);
 }
 

@@ -36,8 +36,9 @@ std::string open_file(std::string_view upstream = "", std::string_view rest = ""
 std::string session_file(std::string_view upstream = "", std::string_view rest = "");  // logs in
 
 // The first upstream with a credential has session 1, the next one session 2.
-// `scheme`, if given, takes the place of every credential's type.
-RelayConfigPtr make_config(std::string_view text, const auth::SchemeSpec* scheme = nullptr);
+// `scheme`, if given, takes the place of every credential's type. `former`: it is a reload.
+RelayConfigPtr make_config(std::string_view text, const auth::SchemeSpec* scheme = nullptr,
+                           const RelayConfig* former = nullptr);
 
 class RelayBench final : public Context, public ClientOwner, private tokens::SessionReports {
  public:

@@ -65,7 +65,7 @@ TEST_CASE("every key that is not built yet is called so, not unknown") {
     CHECK(first_problem_of(with_upstream(rest)) ==
           fmt::format("5:1: \"{}\" is not supported yet", key));
   }
-  for (const std::string_view entry : {"proxy: {}", "limits: {}"}) {
+  for (const std::string_view entry : {"proxy: {}"}) {
     const auto text =
         with_head(fmt::format("upstreams:\n  v: {{url: https://v, auth: none, {}}}\n", entry));
     CHECK(first_problem_of(text) ==

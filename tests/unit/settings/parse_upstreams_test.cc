@@ -91,6 +91,19 @@ TEST_CASE("replayed methods are all, the reading ones or a list") {
             .replay.methods == std::vector<std::string>{"GET", "HEAD"});
 }
 
+TEST_CASE("the limits of an upstream are none, or those that are written") {
+  CHECK_FALSE(good_settings(with_keys("url: https://v")).upstreams[0].limits);
+  const auto limits_of = [](std::string_view limits) {
+    return *good_settings(with_keys(fmt::format("url: https://v, limits: {{{}}}", limits)))
+                .upstreams[0]
+                .limits;
+  };
+  CHECK(limits_of("concurrency: 64, rate: 20/s, burst: 40, queue: 0") ==
+        RequestLimits{64, std::chrono::milliseconds(50), 40, 0});
+  CHECK(limits_of("concurrency: 1") == RequestLimits{1, std::nullopt, 1, 100});
+  CHECK(limits_of("rate: 30/m") == RequestLimits{std::nullopt, seconds(2), 1, 100});
+}
+
 TEST_CASE("http is for loopback, or for who insists") {
   for (const std::string_view keys :
        {"url: http://127.0.0.1:9280", "url: \"http://[::1]\"", "url: http://localhost",
@@ -149,6 +162,27 @@ TEST_CASE("wrong upstreams are refused") {
        "\"connect\"?)"},
       {with_keys("url: https://v, pool: {max_connections: 0}"),
        "4:59: \"max_connections\" must be a whole number from 1 to 65535"},
+      {with_keys("url: https://v, limits: 20"),
+       "4:43: \"limits\" must be a mapping of keys and values"},
+      {with_keys("url: https://v, limits: {}"),
+       "4:35: \"limits\" needs \"concurrency\" or \"rate\": without them nothing is limited"},
+      {with_keys("url: https://v, limits: {queue: 5}"),
+       "4:35: \"limits\" needs \"concurrency\" or \"rate\": without them nothing is limited"},
+      {with_keys("url: https://v, limits: {concurrency: 5, burst: 2}"),
+       "4:67: \"burst\" has no use without a \"rate\": remove it, or add one"},
+      {with_keys("url: https://v, limits: {concurrency: 0}"),
+       "4:57: \"concurrency\" must be a whole number from 1 to 1000000"},
+      {with_keys("url: https://v, limits: {rate: 20}"),
+       "4:50: \"rate\" needs a unit: 20/s, or 20/m"},
+      {with_keys("url: https://v, limits: {rate: -5/s}"),
+       "4:50: \"rate\" must be a rate in whole numbers such as 20/s, 300/m or 1000/h, from 1/h to "
+       "1000000/s"},
+      {with_keys("url: https://v, limits: {rate: 5/s, burst: 0}"),
+       "4:62: \"burst\" must be a whole number from 1 to 1000000"},
+      {with_keys("url: https://v, limits: {rate: 5/s, queue: -1}"),
+       "4:62: \"queue\" must be a whole number from 0 to 10000"},
+      {with_keys("url: https://v, limits: {rates: 5/s}"),
+       "4:44: unknown key \"rates\" in \"limits\" in upstream \"v\" (did you mean \"rate\"?)"},
       {with_keys("url: https://v, replay: {methods: [get]}"),
        "4:54: must be a method in capitals: GET"},
       {with_keys("url: https://v, replay: {methods: []}"),

@@ -81,9 +81,9 @@ TEST_CASE("the shipped file and the reference name every key that is supported")
       cache_keys,        browsers_keys,     require_header_keys, socket_keys, clients_keys,
       api_keys_keys,     api_key_keys,      certificate_keys,    file_keys,   listener_keys,
       listener_tls_keys, credential_keys,   backoff_keys,        check_keys,  login_budget_keys,
-      upstream_keys,     upstream_tls_keys, timeouts_keys,       pool_keys,   replay_keys,
-      rule_keys,         route_keys,        match_keys,          limits_keys, admin_keys,
-      log_keys,          output_keys,       access_keys};
+      upstream_keys,     upstream_tls_keys, timeouts_keys,       pool_keys,   request_limits_keys,
+      replay_keys,       rule_keys,         route_keys,          match_keys,  limits_keys,
+      admin_keys,        log_keys,          output_keys,         access_keys};
   for (const auto table : tables) {
     for (const Key& key : table) {
       CAPTURE(key.name);

@@ -50,6 +50,22 @@ TEST_CASE("a share is a whole percentage") {
   }
 }
 
+TEST_CASE("a rate is a whole number in a second, a minute or an hour") {
+  using std::chrono::nanoseconds;
+  CHECK(*parse_rate("20/s") == milliseconds(50));
+  CHECK(*parse_rate("30/m") == milliseconds(2000));
+  CHECK(*parse_rate("1/h") == milliseconds(3'600'000));
+  CHECK(*parse_rate("1000000/s") == nanoseconds(1000));
+  CHECK(*parse_rate("3/s") == nanoseconds(333'333'333));
+  for (const std::string_view text :
+       {"", "/s", "20", "0/s", "-1/s", "+1/s", "1.5/s", "20 /s", "20/ s", "20/S", "20/d", "20/sec",
+        "1000001/s", "18446744073709551616/h"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_rate(text).has_value());
+  }
+  CHECK(parse_rate("20").error().detail == "needs a unit: 20/s, or 20/m");
+}
+
 TEST_CASE("a count is digits only and within its bounds") {
   CHECK(*parse_count("1", 1, 5) == 1);
   CHECK(*parse_count("5", 1, 5) == 5);
