@@ -48,6 +48,8 @@ COMPANIES = "/api/v3/organizations/companies?limit=1"
 VSPC_AT_DEFAULT = [("127.0.0.1:0", COMPANIES, COMPANIES)]
 TOTP_SEED = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 TOOL_KEY = "demo-tool-key"
+SHIPPED_HASH = ("$scrypt$ln=14,r=8,p=1$wOUrPqkVoQK4Y8dS1l1ljA$"
+                "JMJwZNQ7q2oBKNudLy47i81zAcetU2LhV2eR2YMxQcA")
 SOAP_PATH = "/vsaWS/KaseyaWS.asmx"
 SOAP_CALL = b'''<?xml version="1.0" encoding="utf-8"?>
 <soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>
@@ -58,8 +60,7 @@ ME, MY_GROUP = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
 
 RECIPES = {
     "api-keys": Recipe(
-        {**VSA, "$scrypt$ln=14,r=8,p=1$wOUrPqkVoQK4Y8dS1l1ljA$JMJwZNQ7q2oBKNudLy47i81zAcetU2LhV2eR"
-         "2YMxQcA": make_hash(TOOL_KEY)}, {**PAT, "tool.key": TOOL_KEY},
+        {**VSA, SHIPPED_HASH: make_hash(TOOL_KEY)}, {**PAT, "tool.key": TOOL_KEY},
         [("local", AGENTS, AGENTS)], options=LEGACY,
         send=("GET", None, {"X-Vsaproxy-Key": TOOL_KEY})),
     "basic": Recipe({"https://api.example.com": "{url}"}, {"api.pass": PASSWORD},
@@ -82,6 +83,10 @@ RECIPES = {
     "quickstart": Recipe({"http://127.0.0.1:9280": "{url}"}, {"quickstart.pat": TOKEN},
                          AT_DEFAULT),
     "read-only-route": Recipe(VSA, PAT, AT_DEFAULT, options={"username": "svc-reports"}),
+    "request-limits": Recipe(
+        {**VSA, SHIPPED_HASH: make_hash(TOOL_KEY)}, {**PAT, "tool.key": TOOL_KEY},
+        [("local", AGENTS, AGENTS)], options=LEGACY,
+        send=("GET", None, {"X-Vsaproxy-Key": TOOL_KEY})),
     "route-rules": Recipe(VSA, PAT, [("127.0.0.1:0", "/notes" + AGENTS, AGENTS)], options=LEGACY),
     "secret-command": Recipe({**VSA, "/usr/bin/pass, show, vsa/pat": "/bin/cat, {directory}/vsa.pat"},
                              PAT, AT_DEFAULT, options=LEGACY),
