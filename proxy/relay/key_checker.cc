@@ -91,6 +91,8 @@ struct KeyCheckThread::Job {
   std::weak_ptr<std::function<void(Verdict)>> callback;
 };
 
+KeyCheckThread::KeyCheckThread() = default;
+
 KeyCheckThread::~KeyCheckThread() {
   {
     const std::lock_guard lock(mutex_);

@@ -68,7 +68,7 @@ class KeyCheckThread final : public KeyChecker {
   // So many hashes may wait to be tried: some seconds of work.
   static constexpr std::size_t most_waiting = 64;
 
-  KeyCheckThread() = default;
+  KeyCheckThread();
   ~KeyCheckThread() override;
   KeyCheckThread(const KeyCheckThread&) = delete;
   KeyCheckThread& operator=(const KeyCheckThread&) = delete;

@@ -145,6 +145,7 @@ void parse_limits(const Mapping& mapping, std::optional<RequestLimits>& out) {
   constexpr std::size_t most_waiting = 10'000;
   const YamlNode* node = mapping.find("limits");
   if (!node) return;
+  const std::size_t faults_before = mapping.problems().size();
   const Mapping keys(*node, "in \"limits\" " + mapping.where(), request_limits_keys,
                      mapping.problems());
   if (node->kind != YamlNode::Kind::mapping) return;
@@ -155,9 +156,12 @@ void parse_limits(const Mapping& mapping, std::optional<RequestLimits>& out) {
   keys.read_rate("rate", limits.interval);
   keys.read_count("burst", limits.burst, 1, most);
   keys.read_count("queue", limits.queue, 0, most_waiting);
+  const bool is_read_well = mapping.problems().size() == faults_before;
   if (!keys.is_written("concurrency") && !keys.is_written("rate")) {
-    complain(*node, "needs \"concurrency\" or \"rate\": without them nothing is limited",
-             mapping.problems());
+    if (is_read_well) {
+      complain(*node, "needs \"concurrency\" or \"rate\": without them nothing is limited",
+               mapping.problems());
+    }
   } else if (keys.has("burst") && !keys.is_written("rate")) {
     complain(*keys.find("burst"), "has no use without a \"rate\": remove it, or add one",
              mapping.problems());

@@ -82,7 +82,7 @@ RelayBench::RelayBench(RelayConfigPtr config, const std::string& log_file)
          .idle_gauge = metrics_.upstreams_idle(),
          .active_gauge = metrics_.upstreams_active(),
          .head_limits = {all.limits.header_bytes, all.limits.header_count}},
-        {upstream.origin, upstream.connect, upstream.tls, "", upstream.timeouts, upstream.pool},
+        {upstream.origin, upstream.connect, upstream.tls, {}, upstream.timeouts, upstream.pool},
         upstream.pool.max_connections);
     ensure(made.has_value(), "the pool is made");
     pools_.push_back(std::move(*made));

@@ -32,7 +32,7 @@ TEST_CASE("a secret written by value is shown as stars") {
 )"));
   CHECK(
       text ==
-      R"(c.yaml:6:44: "token" takes no value here: put the value into a file that only the proxy may read, and write {file: PATH}, {systemd: NAME} or {env: NAME}
+      R"(c.yaml:6:44: "token" takes no value here: put the value into a file that only the proxy may read, and write {file: PATH}, {systemd: NAME}, {env: NAME} or {command: [PROGRAM]}
     6 |     auth: {type: kaseya-vsa9, username: u, token: ***
       |                                            ^~~~~
 )");

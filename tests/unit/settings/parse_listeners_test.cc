@@ -117,7 +117,7 @@ TEST_CASE("wrong listeners are refused") {
        "in PEM, leaf first"},
       {with_listeners("  - {address: 127.0.0.1:1, tls: {certificate: {file: c}, key: k}}\n"),
        "3:58: \"key\" takes no value here: put the value into a file that only the proxy may read, "
-       "and write {file: PATH}, {systemd: NAME} or {env: NAME}"},
+       "and write {file: PATH}, {systemd: NAME}, {env: NAME} or {command: [PROGRAM]}"},
   });
 }
 
