@@ -132,7 +132,7 @@ TEST_CASE("a client that is gone takes its work upstream with it") {
       if (moment == Moment::dialling) bench.dialer().set_mode(FakeDialer::Mode::hold);
       const PeerPtr client = bench.connect();
       client->send(moment == Moment::sending_body
-                       ? request("POST /", "Content-Length: 100", "begin")
+                       ? request("POST /", "Content-Length: 100000", "begin")
                        : request("GET /"));
       bench.settle();
       if (moment == Moment::relaying) {
@@ -273,7 +273,7 @@ TEST_CASE("timers: no head, no body, no further byte") {
     CHECK_FALSE(client->is_closed());
   }
   SECTION("a client that stops within its body is 408") {
-    client->send(request("POST /", "Content-Length: 10", "begin"));
+    client->send(request("POST /", "Content-Length: 100000", "begin"));
     bench.advance(seconds(30));
     const Message got = read_message(client->received());
     CHECK(got.start == "HTTP/1.1 408 Request Timeout");

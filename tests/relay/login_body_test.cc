@@ -279,7 +279,8 @@ TEST_CASE("a login that is not answered here is not gathered") {
   Desk refused(session_file("", "routes: [{name: all, upstream: vsa, login_paths: refuse}]"));
   refused.send(login("Content-Length: 10", "abc"));
   CHECK(refused.take().field("X-Proxy-Error") == "route_denied");
-  Desk passed(session_file("", "routes: [{name: all, upstream: vsa, login_paths: pass}]"));
+  Desk passed(session_file("replay: {max_body: 1B}",
+                           "routes: [{name: all, upstream: vsa, login_paths: pass}]"));
   passed.send(login("Content-Length: 10\r\nAuthorization: Basic eA==", "abc"));
   const Message sent = read_message(passed.bench.upstream().received());
   CHECK(sent.field("Authorization") == "Basic eA==");

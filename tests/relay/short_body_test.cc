@@ -52,7 +52,7 @@ TEST_CASE("a longer body, and one that is not held for a replay, goes on as it c
   const Case cases[] = {
       {"", "Content-Length: 65537", "begin"},
       {"", "Transfer-Encoding: chunked", "5\r\nbegin\r\n"},
-      {"replay: {max_body: 100}", "Content-Length: 101", "begin"},
+      {"replay: {max_body: 100B}", "Content-Length: 101", "begin"},
   };
   for (const Case& c : cases) {
     INFO(c.replay << c.framing);

@@ -240,7 +240,7 @@ TEST_CASE("without a descriptor for a new connection a request waits for one tha
   CHECK(bench.gauge("vsaproxy_connections", {"upstream", "active"}) == 1);
   serve(bench, 0, "one");
   CHECK(read_message(two.first->received()).body == "one");
-  CHECK(read_message(bench.upstream(0).received()).start == "GET /2 HTTP/1.1");
+  CHECK(read_message(bench.upstream(0).take()).start == "GET /2 HTTP/1.1");
   serve(bench, 0, "two");
   CHECK(read_message(two.second->received()).body == "two");
   CHECK(bench.dialer().waiting() == 0);
