@@ -24,7 +24,7 @@ bool Session::adopt_news() {
   // one here, each would log in for the other's. Later refusals are checked all the same.
   const bool was_acquitted = state_.acquitted;
   install(std::move(news->credential), news->issued, "session taken from the cache");
-  state_.acquitted = was_acquitted;
+  set_acquitted(was_acquitted);
   end_login();
   return true;
 }
