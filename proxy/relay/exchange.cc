@@ -266,7 +266,7 @@ void Exchange::keep_sent_body(std::string_view data) {
     return;
   }
   held_is_complete_ = false;
-  std::string().swap(held);
+  buffers_.drop_held_body();
 }
 
 // RFC 9110, 10.1.1: the body has somewhere to go now.
@@ -306,6 +306,10 @@ void Exchange::on_request_data(std::string_view data) {
     return on_request_failed({ErrorKind::body_too_large, "the body is over limits.request_body"});
   }
   if (state_ == State::gathering_body) return keep_gathered(data);
+  pass_on(data);
+}
+
+void Exchange::pass_on(std::string_view data) {
   if (!is_sending()) {
     if (state_ != State::relaying_answer) buffers_.held_body.append(data);
     return;

@@ -96,6 +96,7 @@ class Exchange final : private AnswerHandler,
   void send_held_body();
   void on_continue();
   void flush_to_upstream(std::string_view data = {});
+  void pass_on(std::string_view data);
   bool is_short_body() const;
   bool must_keep_sent_body() const;
   void keep_sent_body(std::string_view data);
@@ -113,6 +114,7 @@ class Exchange final : private AnswerHandler,
   void gather_login();
   void begin_gathering();
   void keep_gathered(std::string_view data);
+  void send_whole_body(std::string_view data);
   void on_gathered();
   void inspect_message();
   void begin_login_operation();

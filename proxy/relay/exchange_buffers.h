@@ -29,6 +29,7 @@ struct ExchangeBuffers {
 
   // Keeps memory, as far as small messages need it.
   void clear();
+  void drop_held_body();
 };
 
 }  // namespace vsaproxy::relay

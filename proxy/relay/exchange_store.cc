@@ -24,8 +24,10 @@ void empty(std::string& text, std::size_t most_kept = kept_capacity) {
 
 }  // namespace
 
+void ExchangeBuffers::drop_held_body() { empty(held_body, kept_body_capacity); }
+
 void ExchangeBuffers::clear() {
-  empty(held_body, kept_body_capacity);
+  drop_held_body();
   edit.clear();
   base::wipe(to_upstream);  // what was never sent may hold the credential
   empty(tail_to_upstream);
