@@ -1,15 +1,18 @@
 """Slow heads, slow bodies and slow readers of Debian's slowhttptest, and what a normal client sees of
 them. With VSAPROXY_FULL=1: 2,000 connections for a minute each, else fewer for 8 seconds."""
 
+import asyncio
 import os
 import pathlib
 import shutil
 import subprocess
 import threading
+import time
 import unittest
 
+from http_tools import call_head, read_response
 from load_tools import IS_SANITIZED, KIB, MIB, LoadTest
-from support import BASE, TIMEOUT, echo_call, run_load
+from support import BASE, TIMEOUT, LoadReport, echo_call
 
 IS_FULL = os.environ.get("VSAPROXY_FULL") == "1"
 CONNECTIONS = 100 if IS_SANITIZED else 2000 if IS_FULL else 400
@@ -17,7 +20,7 @@ SECONDS = 60 if IS_FULL else 8
 LATENCY = 0.1        # of the 99th percentile
 MEMORY = 100 * MIB
 ANSWER = 64 * KIB    # what slow readers ask for: more than the kernel alone keeps
-CLIENTS = 4
+INTERVAL = 0.02
 REFERER = b"Referer:"
 
 
@@ -43,6 +46,34 @@ class SlowAttacks(LoadTest):
                  "-l", str(SECONDS), "-u", f"http://127.0.0.1:{self.proxy.port}{BASE}{target}"],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
+    async def ask_steadily(self, is_over):
+        """A normal client's request every so often, whatever became of those before: who is kept
+        waiting must not be asked less."""
+        report, tasks = LoadReport(), []
+        started = time.monotonic()
+        while not is_over() and time.monotonic() < started + SECONDS + TIMEOUT:
+            due = started + len(tasks) * INTERVAL
+            await asyncio.sleep(max(0, due - time.monotonic()))
+            tasks.append(asyncio.ensure_future(self.ask(report, len(tasks), due)))
+        await asyncio.gather(*tasks)
+        report.seconds = time.monotonic() - started
+        return report
+
+    async def ask(self, report, number, due):
+        call = echo_call(BASE, number)
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.proxy.port)
+                writer.write(call_head(call, "localhost"))
+                answer, _ = await read_response(reader, call.method)
+                writer.close()
+        except (OSError, EOFError, TimeoutError) as error:
+            return report.fail(repr(error))
+        report.statuses[answer.status] += 1
+        report.latencies.append(time.monotonic() - due)
+        if problem := call.check(answer):
+            report.fail(problem)
+
     def measure(self, what, attack):
         most = 0
 
@@ -55,8 +86,7 @@ class SlowAttacks(LoadTest):
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            report = run_load(self.proxy.port, CLIENTS, lambda number: echo_call(BASE, number),
-                              until=lambda: attack.poll() is not None, seconds=SECONDS + TIMEOUT)
+            report = asyncio.run(self.ask_steadily(lambda: attack.poll() is not None))
         finally:
             is_over.set()
             watcher.join(TIMEOUT)
@@ -64,7 +94,7 @@ class SlowAttacks(LoadTest):
                 attack.kill()
             attack.wait(TIMEOUT)
         memory = self.proxy.memory()["peak_rss"]
-        self.measured(f"{what}, {SECONDS} s, up to {most - CLIENTS:.0f} connections: a normal "
+        self.measured(f"{what}, {SECONDS} s, up to {most:.0f} connections: a normal "
                       f"client's {report}; peak memory {memory / MIB:.1f} MiB")
         self.assert_all_right(report)
         self.assertGreater(most, CONNECTIONS * 0.8, "the attack did take place")
