@@ -25,7 +25,9 @@ def gcov_reports(build):
         some = [str(path) for path in notes[at:at + OBJECTS_AT_ONCE]]
         done = subprocess.run(["gcov", "--json-format", "--stdout", *some], cwd=build, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, check=True)
+                              stderr=subprocess.PIPE)
+        if done.returncode != 0:  # such as counters of a former build, which the .gcda files are
+            sys.exit(f"gcov ended with {done.returncode}: {done.stderr.splitlines()[0]}")
         yield from (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
 
 
@@ -59,7 +61,7 @@ def print_report(counts, least):
     total = sum(len(lines) for lines in counts.values())
     missed = {name: len(not_run(lines)) for name, lines in counts.items()}
     share = 1 - sum(missed.values()) / total
-    print(f"The files with the most lines that were not run:")
+    print("The files with the most lines that were not run:")
     for name in sorted(missed, key=lambda name: (-missed[name], name))[:MOST_FILES]:
         print(f"  {missed[name]:4} of {len(counts[name]):4}  {name}")
     print(f"{share:.1%} of the {total} lines of proxy/ were run; {least:g} % is the least.")
