@@ -41,10 +41,7 @@ bool is_call(const LoginPath& call, std::string_view method, std::string_view pa
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   const bool is_path =
       call.path.size() == path.size() && base::equals_ignoring_case(call.path, path);
-  if (!is_path &&
-      (call.path.find('{') == std::string_view::npos || !matches_segments(call.path, path))) {
-    return false;
-  }
+  if (!is_path && !(call.has_names && matches_segments(call.path, path))) return false;
   const bool is_head = base::equals_ignoring_case(method, "HEAD");
   return base::equals_ignoring_case(call.method, is_head ? "GET" : method);
 }

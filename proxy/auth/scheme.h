@@ -91,6 +91,7 @@ struct LoginPath {
   std::string_view path;
   LoginCall call = LoginCall::login;
   bool is_at_root = false;  // under the server's root, wherever the base is
+  bool has_names = path.find('{') != std::string_view::npos;  // "{}", for any one segment
 };
 
 // `path` is decoded, without the base (unless is_at_root) and without a query.

@@ -82,7 +82,8 @@ void Exchange::prepare_request(http::Treatment authorization) {
 }
 
 bool Exchange::method_is_replayable() const {
-  return covers(upstream().replay, client_.codec().head().method);
+  const settings::Replay& replay = upstream().replay;
+  return replay.all_methods || covers(replay, client_.codec().head().method);
 }
 
 bool Exchange::can_replay() const {
@@ -92,10 +93,10 @@ bool Exchange::can_replay() const {
 // Before the request is sent: will it be possible, should the session be refused?
 tokens::Replayable Exchange::replayable() const {
   if (replayed_ || !method_is_replayable()) return tokens::Replayable::no;
-  const settings::Replay& replay = upstream().replay;
   const http::BodyFraming& body = client_.codec().head().body;
-  const bool body_fits = body.kind == http::Framing::none ||
-                         (body.kind == http::Framing::length && body.length <= replay.max_body) ||
+  if (body.kind == http::Framing::none) return tokens::Replayable::yes;
+  const settings::Replay& replay = upstream().replay;
+  const bool body_fits = (body.kind == http::Framing::length && body.length <= replay.max_body) ||
                          (request_ended_ && held_is_complete_) || replay.expect_continue;
   return body_fits ? tokens::Replayable::yes : tokens::Replayable::no;
 }

@@ -86,11 +86,11 @@ const auth::LoginPath* login_call_at(const settings::Credential& credential,
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   if (path.empty()) return nullptr;
   const std::string_view rest = path.substr(std::min(base.size(), path.size()));
-  const char last = base::to_lower(path.back());
   for (const auth::LoginPath& call : credential.scheme->login_paths) {
-    // Every request comes by here, and nearly none is such a call: one byte tells most apart.
-    if (call.path.back() != last && call.path.back() != '}') continue;
-    if (!auth::is_call(call, method, call.is_at_root ? path : rest)) continue;
+    // Every request comes by here, and nearly none is such a call: its length tells most apart.
+    const std::string_view there = call.is_at_root ? path : rest;
+    if (call.path.size() != there.size() && !call.has_names) continue;
+    if (!auth::is_call(call, method, there)) continue;
     if (call.is_at_root || base::starts_with_ignoring_case(path, base)) return &call;
   }
   return nullptr;
@@ -99,9 +99,10 @@ const auth::LoginPath* login_call_at(const settings::Credential& credential,
 // The API's own login and logout calls: with our session they would end it for everybody, or hand
 // out a live token. A server may take an escaped slash for a slash.
 const auth::LoginPath* find_login_call(const settings::Credential& credential,
-                                       std::string_view method, std::string_view path) {
+                                       std::string_view method, std::string_view path,
+                                       bool raw_paths) {
   const auth::LoginPath* call = login_call_at(credential, method, path);
-  if (call != nullptr || !http::has_escaped_slash(path)) return call;
+  if (call != nullptr || !raw_paths || !http::has_escaped_slash(path)) return call;
   return login_call_at(credential, method, http::with_slashes(path));
 }
 
@@ -142,7 +143,7 @@ Result<void> check_route(const RequestRules& rules, const http::RequestHead& hea
                                     : without_segments(plan.path.decoded, route.strip_prefix);
   const auto* credential = rules.credential_of(settings.upstreams[plan.upstream]);
   if (credential != nullptr) {
-    const auth::LoginPath* call = find_login_call(*credential, head.method, path);
+    const auth::LoginPath* call = find_login_call(*credential, head.method, path, route.raw_paths);
     if (call != nullptr) {
       auto planned = plan_login_call(route, *credential->scheme, *call, plan);
       if (!planned) return planned;
