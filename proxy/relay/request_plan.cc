@@ -80,17 +80,22 @@ Result<std::string> allowed_host(const RequestRules& rules, std::size_t listener
   return std::move(authority->host);
 }
 
+// Every request comes by here, and nearly none is such a call: length and last byte tell them
+// apart.
+bool may_be_call(const auth::LoginPath& call, std::string_view path, char last) {
+  return call.has_names || (call.path.size() == path.size() && call.path.back() == last);
+}
+
 const auth::LoginPath* login_call_at(const settings::Credential& credential,
                                      std::string_view method, std::string_view path) {
   const std::string_view base = credential.api_base;
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   if (path.empty()) return nullptr;
   const std::string_view rest = path.substr(std::min(base.size(), path.size()));
+  const char last = base::to_lower(path.back());
   for (const auth::LoginPath& call : credential.scheme->login_paths) {
-    // Every request comes by here, and nearly none is such a call: its length tells most apart.
     const std::string_view there = call.is_at_root ? path : rest;
-    if (call.path.size() != there.size() && !call.has_names) continue;
-    if (!auth::is_call(call, method, there)) continue;
+    if (!may_be_call(call, there, last) || !auth::is_call(call, method, there)) continue;
     if (call.is_at_root || base::starts_with_ignoring_case(path, base)) return &call;
   }
   return nullptr;
