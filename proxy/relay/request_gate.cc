@@ -39,7 +39,12 @@ struct RequestGate::Port : std::enable_shared_from_this<Port> {
   void call() {
     if (std::exchange(is_called, true)) return;
     loop.post([port = weak_from_this()] {
-      if (const auto alive = port.lock()) alive->run();
+      auto alive = port.lock();
+      if (!alive) return;
+      // Whose turn comes may go on to the next configuration, and this one's gate with it.
+      const auto kept = alive->gate.weak_from_this().lock();
+      alive->run();
+      alive.reset();
     });
   }
   void run();

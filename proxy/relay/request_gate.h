@@ -22,7 +22,7 @@
 
 namespace vsaproxy::relay {
 
-class RequestGate {
+class RequestGate : public std::enable_shared_from_this<RequestGate> {
  public:
   // A request under way, as long as it lives. Its gate must outlive it.
   class Slot {

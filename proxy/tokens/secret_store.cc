@@ -95,6 +95,8 @@ Result<Secret> SecretStore::read(const SecretRef& ref) {
   return *entry.outcome;
 }
 
+bool SecretStore::is_known(const SecretRef& ref) { return entry_of(ref).outcome.has_value(); }
+
 std::uint64_t SecretStore::stamp(const SecretRef& ref) {
   Entry& entry = entry_of(ref);
   const bool has_failed = entry.outcome && !*entry.outcome;

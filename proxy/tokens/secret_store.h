@@ -35,6 +35,8 @@ class SecretStore {
   // references are to commands.
   [[nodiscard]] std::unique_ptr<Fetch> fetch(std::span<const base::SecretRef> refs,
                                              std::function<void()> done);
+  // Whether the program has been run: read() does not block.
+  bool is_known(const base::SecretRef& ref);
   // What the program printed last, or why it failed. If it has never been run: runs it now, and
   // blocks.
   base::Result<base::Secret> read(const base::SecretRef& ref);

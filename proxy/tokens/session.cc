@@ -204,6 +204,13 @@ void Session::begin_login(Urgency urgency) {
   }
   retry_timer_->stop();
   renewal_is_due_ = false;
+  phase_ = Phase::logging_in;
+  fetch_secrets(urgency);
+}
+
+// With the secrets at hand: requests wait no longer than they must.
+void Session::hold_requests(Urgency urgency) {
+  const Time now = tools_.loop.now();
   phase_ = Phase::holding;
   if (settings_.one_session && urgency != Urgency::nothing_to_lose && has_usable_credential()) {
     state_.hold = ++holds_;
@@ -234,7 +241,8 @@ void Session::hold_reached(std::uint64_t hold) {
 void Session::run_login() {
   hold_timer_->stop();
   phase_ = Phase::logging_in;
-  fetch_secrets();
+  if (cache_) return log_in_under_lock();
+  start_scheme();
 }
 
 void Session::start_scheme() {
@@ -283,6 +291,9 @@ bool Session::claim_code(const auth::CodeTime& code) {
     tools_.log.write(LogLevel::info,
                      "the one-time code of this half minute was used already: waiting for the next",
                      {{"credential", settings_.name}, {"wait", wait}});
+    // Nothing that was sent can still be rejected: whoever ends the process now spends no attempt.
+    static_cast<void>(tools_.ledger.withdraw(account(), attempt_));
+    attempt_.clear();
     code_timer_->start(code.left);
   }
   return false;

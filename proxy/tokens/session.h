@@ -85,7 +85,8 @@ class Session {
   void log_in_under_lock();
   // True if another process has left a usable session, which is then in use here.
   bool adopt_news();
-  void fetch_secrets();
+  void fetch_secrets(Urgency urgency);
+  void hold_requests(Urgency urgency);
   void start_scheme();
   base::Result<std::unique_ptr<auth::Scheme>> make_scheme();
   void take_step(base::Result<auth::Step> step);

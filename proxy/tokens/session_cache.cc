@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/ops/random.h"
+#include "proxy/tokens/secret_store.h"
 
 namespace vsaproxy::tokens {
 namespace {
@@ -42,6 +43,11 @@ SessionCache::SessionCache(const SessionTools& tools, const settings::Credential
       lock_timer_(tools_.loop.make_timer([this] { try_lock(); })) {}
 
 std::optional<RestoredSession> SessionCache::read_news() {
+  // Nobody waits here for a program: whoever logs in runs it, and looks again.
+  const bool is_command = key_ref_.kind == base::SecretRef::Kind::command;
+  if (is_command && tools_.commands != nullptr && !tools_.commands->is_known(key_ref_)) {
+    return std::nullopt;
+  }
   const std::uint64_t stamp = ops::file_stamp(path_);
   if (stamp == seen_stamp_) return std::nullopt;
   seen_stamp_ = stamp;  // taken before reading: what changes from here on is news

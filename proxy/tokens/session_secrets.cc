@@ -29,21 +29,18 @@ std::vector<base::SecretRef> Session::secret_commands() const {
   return commands;
 }
 
-// Programs run while other sessions go on; before the lock of the cache, which others wait for.
-void Session::fetch_secrets() {
-  const auto go_on = [this] {
-    if (cache_) return log_in_under_lock();
-    start_scheme();
-  };
+// Programs run while other sessions and the requests of this one go on; before the lock of the
+// cache, which others wait for.
+void Session::fetch_secrets(Urgency urgency) {
   const auto commands = secret_commands();
   if (tools_.commands != nullptr && !commands.empty()) {
-    secret_fetch_ = tools_.commands->fetch(commands, [this, go_on] {
+    secret_fetch_ = tools_.commands->fetch(commands, [this, urgency] {
       tools_.loop.destroy_later(std::move(secret_fetch_));
-      go_on();
+      hold_requests(urgency);
     });
     if (secret_fetch_) return;
   }
-  go_on();
+  hold_requests(urgency);
 }
 
 // It may have been changed where a program takes it from: asked for at once, not after max_age.

@@ -318,7 +318,8 @@ class SilentLogin(SystemTest):
                   f"{seconds:.2f} s", flush=True)
             self.assertEqual({answer.status for answer in answers}, {200})
             self.assertLess(seconds, 4 * SLOWNESS)
-            self.assertLess(grown, self.CLIENTS * (self.KEPT + 32 * 1024) + (8 << 20))
+            if SLOWNESS == 1:  # instrumented programs keep what was freed
+                self.assertLess(grown, self.CLIENTS * (self.KEPT + 32 * 1024) + (8 << 20))
             for sock in flood:
                 sock.settimeout(15 + TIMEOUT)
                 self.assertIn(b"X-Proxy-Error: login_unavailable", sock.recv(65536))
