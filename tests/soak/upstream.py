@@ -10,6 +10,7 @@ import time
 import urllib.parse
 
 from content import DELAYS, STALL, Request, fault_of
+from held_port import HeldPort
 from http_tools import read_chunks
 from journal import expected_body
 from support import BASE, USERNAME
@@ -24,7 +25,8 @@ class Upstream:
         self.secret = ""
         self.logins = {"ok": 0, "failed": 0, "rejected": 0}
         self.tokens = []
-        self.port = 0
+        self._held = HeldPort("127.0.0.1")
+        self.port = self._held.port
         self.is_faulty = True
         self._seed = seed
         self._dice = random.Random(f"{seed}/upstream")
@@ -36,7 +38,6 @@ class Upstream:
     async def start(self):
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port,
                                                   limit=1 << 20)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def kill(self):
         """No listener, every connection reset, sessions forgotten."""

@@ -5,6 +5,7 @@ import json
 import os
 import socket
 
+from held_port import HeldPort
 from support import Process, eventually
 
 # The outer server reads whole bodies before it passes them on, which makes $request_body known; the
@@ -71,15 +72,8 @@ backend nginx
 """
 
 
-def free_port():
-    """A port of 127.0.0.1 on which nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 class Server(Process):
-    """A program that listens on a port of its own choice: on another one if that was just taken."""
+    """A program that listens on the port it is told."""
 
     def start(self, arguments_for):
         def is_up():
@@ -91,14 +85,10 @@ class Server(Process):
                 return False
             return True
 
-        for attempt in range(5):
-            self.port = free_port()
-            self.spawn(arguments_for(self.port))
-            try:
-                return eventually(is_up)
-            except AssertionError:
-                if attempt == 4:
-                    raise
+        self._held = HeldPort("127.0.0.1")
+        self.port = self._held.port
+        self.spawn(arguments_for(self.port))
+        return eventually(is_up)
 
 
 class Nginx(Server):

@@ -16,6 +16,7 @@ import unittest
 import urllib.parse
 
 from certificates import Authority, Certificate  # noqa: F401 (tests import all from here)
+from held_port import HeldPort
 from http_tools import (  # noqa: F401
     SLOWNESS, TIMEOUT, Call, LoadReport, Response, echo_call, in_background, parallel,
     parse_responses, pattern, pattern_sha256, request, request_on, reset_on_close, run_load,
@@ -127,7 +128,8 @@ class Simulator(Process):
         super().__init__(directory, name)
         self.certificate = certificate
         self.options = options
-        self.port = 0
+        self._held = HeldPort("127.0.0.1")
+        self.port = self._held.port
         self.given_tokens = set()  # of runs that have ended, as far as we ended them
         self.start()
 
@@ -146,8 +148,7 @@ class Simulator(Process):
             arguments.append(f"--{key.replace('_', '-')}={text}")
         since = self.stdout_path.stat().st_size if self.stdout_path.exists() else 0
         self.spawn(arguments)
-        match = self._wait_line(self.stdout_path, r"listening on \S+:(\d+)$", TIMEOUT, since)
-        self.port = int(match[1])
+        self._wait_line(self.stdout_path, rf"listening on \S+:{self.port}$", TIMEOUT, since)
 
     def stop(self, timeout=TIMEOUT):
         self._keep_tokens()

@@ -6,6 +6,7 @@ import socket
 import time
 import unittest
 
+from held_port import HeldPort
 from http_tools import SLOWNESS
 from support import TIMEOUT, RawUpstream, SystemTest, eventually
 
@@ -20,6 +21,7 @@ class NamesTest(SystemTest):
         self.hosts = self.directory / "hosts"
         self.edits = 0
         self.asked = 0
+        self.held = HeldPort(HERE, THERE, DEAD)  # one port, whatever the address
 
     def resolve_to(self, *addresses):
         """From now on the name has these addresses, tried in this order."""
@@ -29,13 +31,13 @@ class NamesTest(SystemTest):
         os.utime(new, (self.edits, self.edits))  # the wrapper looks at the whole seconds of the time
         new.replace(self.hosts)
 
-    def serve(self, host, port=0):
+    def serve(self, host):
         """An upstream that closes after each answer, so that the next request dials again."""
         def answer(peer):
             if peer.read_request():
                 peer.answer(host.encode(), fields=["Connection: close"])
 
-        upstream = RawUpstream(answer, host=host, port=port)
+        upstream = RawUpstream(answer, host=host, port=self.held.port)
         self.addCleanup(upstream.close)
         return upstream
 
@@ -51,17 +53,18 @@ class NamesTest(SystemTest):
         answer = self.proxy.get(f"/{self.asked}")
         return answer.header("X-Proxy-Error") or answer.body.decode()
 
-    def silent(self, port):
+    def silent(self):
         """Where no connection comes about and none is refused: its backlog is full."""
         listener = socket.socket()
         self.addCleanup(listener.close)
-        listener.bind((DEAD, port))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((DEAD, self.held.port))
         listener.listen(0)
         for _ in range(4):
             filler = socket.socket()
             self.addCleanup(filler.close)
             filler.setblocking(False)
-            filler.connect_ex((DEAD, port))
+            filler.connect_ex((DEAD, self.held.port))
 
 
 class Resolution(NamesTest):
@@ -78,7 +81,7 @@ class Resolution(NamesTest):
 
     def test_a_name_that_moves_is_followed_once_its_old_address_refuses(self):
         before = self.serve(HERE)
-        self.serve(THERE, before.port)
+        self.serve(THERE)
         self.resolve_to(HERE)
         self.start(before.port)
         self.assertEqual(self.ask(), HERE)
@@ -100,7 +103,7 @@ class Resolution(NamesTest):
             answer = self.proxy.get("/down")
             self.assertEqual(answer.status, 502)
             self.assertIn("Connection refused", answer.json()["detail"])
-        self.serve(HERE, upstream.port)
+        self.serve(HERE)
         self.assertEqual(self.ask(), HERE)
 
     def test_a_login_waits_for_the_name_and_then_all_is_well(self):
@@ -129,7 +132,7 @@ class ManyAddresses(NamesTest):
     def test_one_that_is_silent_costs_one_connect_time_out_and_is_tried_last_from_then_on(self):
         connect = 2 * SLOWNESS
         upstream = self.serve(HERE)
-        self.silent(upstream.port)
+        self.silent()
         self.resolve_to(DEAD, HERE)
         self.start(upstream.port, timeouts={"connect": f"{connect}s"})
         started = time.monotonic()
@@ -141,7 +144,7 @@ class ManyAddresses(NamesTest):
 
     def test_all_silent_is_504_and_nobody_else_waits_for_it(self):
         upstream = self.serve(HERE)
-        self.silent(upstream.port)
+        self.silent()
         self.resolve_to(DEAD)
         config = self.config(f"http://{NAME}:{upstream.port}", auth="none", upstream={
             "insecure_http": True, "timeouts": {"connect": "1s"}})

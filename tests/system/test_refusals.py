@@ -5,6 +5,7 @@ import socket
 import threading
 import unittest
 
+from held_port import HeldPort
 from http_tools import TIMEOUT, in_background, parse_responses
 from strict_http import RecordingUpstream
 from support import BASE, RawUpstream, SystemTest, eventually, request
@@ -314,14 +315,13 @@ class Upstream(RefusalTest):
         self.expect_service()
 
     def test_nobody_listens(self):
-        with RawUpstream(lambda peer: None) as gone:
-            port = gone.port
-        self.start({"connect": f"127.0.0.1:{port}"})
+        held = HeldPort("127.0.0.1")
+        self.start({"connect": f"127.0.0.1:{held.port}"})
         for _ in range(3):
             self.check_problem(self.proxy.get("/x"), 502, "upstream_connect")
         self.upstream.close()
-        # The port of the answer's cause is free again: who takes it is found at once.
-        back = RecordingUpstream(port=port)
+        # Whoever listens there is found at once.
+        back = RecordingUpstream(port=held.port)
         self.addCleanup(back.close)
         self.assertEqual(self.proxy.get("/x").status, 200)
 
