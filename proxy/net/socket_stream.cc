@@ -1,7 +1,10 @@
 #include "proxy/net/socket_stream.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -138,6 +141,15 @@ void SocketStream::finish_writing() {
 }
 
 void SocketStream::end_sending() { shutdown(socket_.get(), SHUT_WR); }
+
+std::size_t SocketStream::undelivered() const {
+  pollfd state{.fd = socket_.get(), .events = 0, .revents = 0};
+  // A connection that is gone keeps the number of what it lost.
+  if (poll(&state, 1, 0) != 0) return 0;
+  int in_kernel = 0;
+  if (ioctl(socket_.get(), SIOCOUTQ, &in_kernel) != 0) return 0;
+  return unsent() + static_cast<std::size_t>(in_kernel);
+}
 
 void SocketStream::reset_on_close() {
   const linger now{.l_onoff = 1, .l_linger = 0};

@@ -24,6 +24,7 @@ class SocketStream : public Stream {
   ReadResult read(std::span<char> into) override;
   bool write(std::span<const std::string_view> parts) override;
   std::size_t unsent() const override { return unsent_.size() - sent_; }
+  std::size_t undelivered() const override;
   void set_reading(bool on) override;
   void finish_writing() override;
   void reset_on_close() override;

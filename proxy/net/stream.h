@@ -45,6 +45,9 @@ class Stream {
   virtual bool write(std::span<const std::string_view> parts) = 0;
   // Bytes kept by write().
   virtual std::size_t unsent() const = 0;
+  // Bytes that the peer's system has not confirmed, unsent() and, in TLS, its framing included: a
+  // reset takes them away. 0 of a connection that is broken. System calls.
+  virtual std::size_t undelivered() const = 0;
   // on_readable() comes only while reading is on; it is on at first.
   virtual void set_reading(bool on) = 0;
   // Ends the sending side once everything is sent.

@@ -1,6 +1,7 @@
 #include "proxy/relay/client_connection.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "proxy/relay/exchange.h"
@@ -17,6 +18,8 @@ using http::Event;
 constexpr std::size_t max_unread = 64 * 1024;
 // How long a client may go on sending after an answer that closes (RFC 9112, 9.6).
 constexpr base::Duration linger_patience = std::chrono::seconds(2);
+// Between two looks at what the client's system has got of an answer that is cut.
+constexpr base::Duration delivery_pause = std::chrono::milliseconds(20);
 
 http::HeadLimits head_limits(const RelayConfig& config) {
   return {config.settings->limits.header_bytes, config.settings->limits.header_count};
@@ -63,17 +66,21 @@ void ClientConnection::on_readable() {
 }
 
 void ClientConnection::take(std::string_view bytes) {
-  if (phase_ == Phase::lingering || phase_ == Phase::closed) return;
+  if (is_ending()) return;
   if (!unread_.empty()) {
     unread_.append(bytes);
     resume_request();
   } else {
     process(bytes);
     // What comes behind the last answer is read, and kept by nobody.
-    if (phase_ == Phase::lingering || phase_ == Phase::closed) return;
+    if (is_ending()) return;
     unread_.assign(bytes);
   }
   if (unread_.size() >= max_unread) stream_->set_reading(false);
+}
+
+bool ClientConnection::is_ending() const {
+  return phase_ == Phase::cutting || phase_ == Phase::lingering || phase_ == Phase::closed;
 }
 
 bool ClientConnection::may_process() const {
@@ -215,7 +222,9 @@ void ClientConnection::resume_request() {
   process(input);
   unread_.erase(0, unread_.size() - input.size());
   if (unread_.empty()) std::string().swap(unread_);
-  if (phase_ != Phase::closed) stream_->set_reading(unread_.size() < max_unread);
+  if (phase_ != Phase::closed && phase_ != Phase::cutting) {
+    stream_->set_reading(unread_.size() < max_unread);
+  }
 }
 
 bool ClientConnection::can_discard_rest() const {
@@ -249,7 +258,25 @@ void ClientConnection::next_request() {
 void ClientConnection::on_exchange_cut() {
   context_.loop().destroy_later(std::move(exchange_));
   stream_->reset_on_close();
-  done();
+  if (is_broken_) return done();
+  phase_ = Phase::cutting;
+  stream_->set_reading(false);
+  last_unsent_ = std::numeric_limits<std::size_t>::max();
+  await_delivery();
+}
+
+// A reset says even to clients that count no bytes that the answer is not whole. It also takes away
+// what the client has not got yet, and that may be former answers, to requests that it sent at
+// once.
+void ClientConnection::await_delivery() {
+  const std::size_t left = stream_->undelivered();
+  const auto now = context_.loop().now();
+  if (left < last_unsent_) {
+    last_unsent_ = left;
+    patience_ends_ = now + config_->settings->limits.client_idle_timeout;
+  }
+  if (left == 0 || now >= patience_ends_) return done();
+  deadline_.set(delivery_pause);
 }
 
 void ClientConnection::on_bad_request(const Error& error) {
@@ -296,6 +323,7 @@ void ClientConnection::on_drained() {
     if (has_read_everything_) done();
     return;
   }
+  if (phase_ == Phase::cutting) return await_delivery();
   resume_request();
 }
 
@@ -341,6 +369,8 @@ void ClientConnection::on_deadline() {
         return deadline_.set(limits.client_idle_timeout);
       }
       return done();
+    case Phase::cutting:
+      return await_delivery();
     default:
       return;
   }
@@ -353,6 +383,7 @@ void ClientConnection::drain() {
 }
 
 void ClientConnection::abort() {
+  is_broken_ = true;
   if (exchange_) return exchange_->cancel();
   if (phase_ != Phase::closed) done();
 }

@@ -72,13 +72,23 @@ class ClientConnection final : private net::StreamHandler {
 
  private:
   // What the connection waits for.
-  enum class Phase { idle, reading_head, awaiting_key, exchanging, discarding, lingering, closed };
+  enum class Phase {
+    idle,
+    reading_head,
+    awaiting_key,
+    exchanging,
+    discarding,
+    cutting,
+    lingering,
+    closed
+  };
 
   void on_readable() override;
   void on_drained() override;
   void on_failed(const base::Error& error) override;
   void take(std::string_view bytes);
   void process(std::string_view& input);
+  bool is_ending() const;
   bool may_process() const;
   void step(const http::Event& event);
   void begin_head();
@@ -93,6 +103,7 @@ class ClientConnection final : private net::StreamHandler {
   void on_client_closed();
   void on_deadline();
   void close_in_order();
+  void await_delivery();
   void done();
   enum class Activity { idle, active };
   void count_as(Activity activity);
@@ -114,7 +125,8 @@ class ClientConnection final : private net::StreamHandler {
   bool is_broken_ = false;
   bool has_read_everything_ = false;  // when lingering began
   Activity activity_ = Activity::idle;
-  std::size_t last_unsent_ = 0;
+  std::size_t last_unsent_ = 0;  // when lingering: of unsent(), when cutting: of undelivered()
+  base::Time patience_ends_{};   // when cutting, unless the client takes something
   ExchangePtr exchange_;
   Deadline deadline_;
 };

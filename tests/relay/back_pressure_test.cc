@@ -197,6 +197,46 @@ TEST_CASE("an upstream that is gone within its answer leaves a cut message, in e
   }
 }
 
+TEST_CASE("an answer that is cut takes no former answer with it") {
+  RelayBench bench(open_file("", "limits: {client_idle_timeout: 10s}"));
+  const PeerPtr client = bench.connect();
+  client->send(request("GET /1") + request("GET /2") + request("GET /3"));
+  bench.settle();
+  bench.upstream().send(answer("200 OK", "whole"));
+  bench.settle();
+  bench.upstream().send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin");
+  bench.settle();
+  // A reset now would take this much of both with it.
+  client->set_unconfirmed(300);
+  bench.upstream().end();
+  bench.settle();
+  CHECK(read_messages(client->received()).front().body == "whole");
+
+  SECTION("the reset comes once the client has got what there is") {
+    bench.advance(seconds(9));
+    client->set_unconfirmed(200);
+    bench.advance(seconds(9));
+    CHECK_FALSE(client->is_closed());
+    client->set_unconfirmed(0);
+    bench.advance(milliseconds(100));
+    CHECK(client->is_closed());
+    CHECK(client->was_reset());
+  }
+  SECTION("a client that takes nothing more of it is waited for as long as for an idle one") {
+    bench.advance(milliseconds(9'900));
+    CHECK_FALSE(client->is_closed());
+    bench.advance(milliseconds(200));
+    CHECK(client->is_closed());
+    CHECK(client->was_reset());
+  }
+  SECTION("the request behind the cut one goes nowhere") {
+    const std::size_t upstreams = bench.upstreams();
+    client->set_unconfirmed(0);
+    bench.advance(milliseconds(100));
+    CHECK(bench.upstreams() == upstreams);
+  }
+}
+
 TEST_CASE("an answer that becomes malformed within its body is cut") {
   RelayBench bench(open_file());
   const PeerPtr client = bench.connect();

@@ -33,6 +33,8 @@ class MemoryPeer {
 
   // How many bytes it still takes before the proxy's writes are kept back. Unlimited at first.
   void set_window(std::size_t bytes);
+  // So many bytes of what it took are not confirmed to the proxy.
+  void set_unconfirmed(std::size_t bytes) { unconfirmed_ = bytes; }
   // The proxy reads at most so many bytes at once.
   void set_piece(std::size_t bytes) { piece_ = bytes; }
   // What was sent and is not read by the proxy yet.
@@ -50,6 +52,7 @@ class MemoryPeer {
   std::string to_proxy_;
   std::string received_;
   std::size_t taken_ = 0;
+  std::size_t unconfirmed_ = 0;
   std::size_t window_ = unlimited;
   std::size_t piece_ = unlimited;
   bool has_ended_ = false;
@@ -72,6 +75,7 @@ class MemoryStream final : public net::Stream {
   net::ReadResult read(std::span<char> into) override;
   bool write(std::span<const std::string_view> parts) override;
   std::size_t unsent() const override { return kept_.size(); }
+  std::size_t undelivered() const override { return kept_.size() + peer_->unconfirmed_; }
   void set_reading(bool on) override;
   void finish_writing() override;
   void reset_on_close() override { peer_->was_reset_ = true; }

@@ -31,6 +31,7 @@ class Conductor:
         self._upstream = Upstream(seed, self._journal)
         self._memory = []  # (seconds since the start, {"pss": …})
         self._secrets = 0
+        self._log = []  # the proxy's, since the last look
         self._reloads = 0
         self._problems = []
         self._told = 0  # of what was wrong
@@ -171,17 +172,22 @@ class Conductor:
                   f"{len(self._journal.wrong)} wrong", flush=True)
 
     def _tell_news(self):
-        """What was wrong is told at once: half an hour is long."""
+        """What was wrong is told at once, with what the proxy says of it: half an hour is long."""
         for text in self._journal.wrong[self._told:][:MOST_TOLD]:
             print("WRONG:", text, flush=True)
+            identity = text.partition(":")[0].rpartition(" ")[2]
+            for line in self._log:
+                if f"/{identity}\"" in line or f"/{identity}?" in line:
+                    print("  log:", line, flush=True)
         self._told = len(self._journal.wrong)
 
     def _look_through_log(self):
         """No secret in it; then it is emptied, so that it does not fill the disk."""
         text = self._proxy.stderr_path.read_text(errors="replace")
+        self._log = text.splitlines()
         if any(secret in text for secret in [self._upstream.secret, *self._upstream.tokens[-50:]]):
             self._problems.append("a secret is in the log")
-        for line in text.splitlines():
+        for line in self._log:
             is_meant = "login stopped" in line or "no_such_key" in line
             if "Sanitizer" in line or ('"level":"error"' in line and not is_meant):
                 self._problems.append(line[:300])

@@ -206,6 +206,27 @@ class Framing(RelayTest):
                         self.proxy.get(f"/large?bytes=300000&cut=200000{framing}{ending}")
         self.assertEqual(self.proxy.get("/echoauth").status, 200)
 
+    def test_a_truncated_answer_takes_no_former_answer_with_it(self):
+        targets = ("/large?bytes=200000", "/large?bytes=300000&cut=200000")
+        with socket.socket() as sock:
+            # Most of what is sent stays where a reset would take it away.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.settimeout(TIMEOUT)
+            sock.connect(("127.0.0.1", self.proxy.port))
+            sock.sendall(b"".join(f"GET {BASE}{target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+                                  for target in targets))
+            # The cut is counted while the client has not read anything.
+            eventually(lambda: self.proxy.metric(
+                "vsaproxy_requests_total", listener="local", route="vsa", code_class="2xx") == 2)
+            received = b""
+            with self.assertRaises(ConnectionResetError):
+                while piece := sock.recv(65536):
+                    received += piece
+        whole, *cut = parse_responses(received)
+        self.assertTrue(whole.complete)
+        self.assertEqual(len(whole.body), 200000)
+        self.assertFalse(any(answer.complete for answer in cut))
+
     def test_many_at_once_get_each_its_own_answer(self):
         def one(number):
             answer = self.proxy.get(f"/headers?number={number}")
