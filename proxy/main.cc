@@ -1,5 +1,7 @@
 // vsaproxy: a proxy that logs in to Kaseya VSA for tools that can't.
 
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -35,8 +37,16 @@ void block_signals() {
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
 }
 
+// The hash of a rejected login takes 16 MiB once. glibc would take that for usual from then on, and
+// keep as much: its limits are fixed here instead. Bodies of this size are rare.
+void give_large_memory_back() {
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+}
+
 int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> settings) {
   block_signals();
+  give_large_memory_back();
   const cli::WriteLock write_lock = cli::WriteLock::close(*settings);
   if (auto dropped = cli::drop_privileges(); !dropped) {
     say("vsaproxy: " + dropped.error().detail + "\n");
