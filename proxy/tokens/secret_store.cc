@@ -1,13 +1,11 @@
 #include "proxy/tokens/secret_store.h"
 
-#include <sys/eventfd.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
-#include <thread>
 #include <utility>
 
-#include "proxy/ops/file_descriptor.h"
+#include "proxy/net/background_task.h"
 #include "proxy/ops/secret_source.h"
 
 namespace vsaproxy::tokens {
@@ -15,40 +13,6 @@ namespace vsaproxy::tokens {
 using base::Result;
 using base::Secret;
 using base::SecretRef;
-
-// A program that runs, and the thread that waits for it.
-class SecretStore::Run {
- public:
-  using Callback = std::function<void(std::shared_ptr<Result<Secret>>)>;
-
-  // The callback comes from the loop, unless this is destroyed before.
-  Run(net::EventLoop& loop, SecretRef ref, Callback callback)
-      : stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-        thread_([&loop, ref = std::move(ref), stop = stop_.get(),
-                 alive = std::weak_ptr<Callback>(callback_)] {
-          // Signals are the main thread's.
-          sigset_t all;
-          sigfillset(&all);
-          pthread_sigmask(SIG_SETMASK, &all, nullptr);
-          auto outcome = std::make_shared<Result<Secret>>(ops::read_secret(ref, "", stop));
-          loop.post([alive, outcome = std::move(outcome)] {
-            if (const auto told = alive.lock()) (*told)(outcome);
-          });
-        }) {
-    *callback_ = std::move(callback);
-  }
-  ~Run() {
-    ::eventfd_write(stop_.get(), 1);
-    thread_.join();
-  }
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
-
- private:
-  const std::shared_ptr<Callback> callback_ = std::make_shared<Callback>();
-  const ops::FileDescriptor stop_;
-  std::thread thread_;
-};
 
 struct SecretStore::Entry {
   explicit Entry(SecretRef of) : ref(std::move(of)) {}
@@ -59,7 +23,7 @@ struct SecretStore::Entry {
   base::Time ended_at{};                  // that run
   bool is_doubted = false;
   std::uint64_t stamp = 0;
-  std::unique_ptr<Run> run;
+  std::unique_ptr<net::BackgroundTask> run;
 };
 
 SecretStore::SecretStore(net::EventLoop& loop, ops::Log& log) : loop_(loop), log_(log) {}
@@ -81,9 +45,8 @@ std::unique_ptr<SecretStore::Fetch> SecretStore::fetch(std::span<const SecretRef
   auto fetch = std::make_unique<Fetch>(*this, std::move(done));
   for (const SecretRef& ref : refs) {
     Entry& entry = entry_of(ref);
-    if (is_fresh(entry)) continue;
+    if (is_fresh(entry) || !ensure_run(entry)) continue;
     fetch->awaited_.push_back(&entry);
-    if (!entry.run) start(entry);
   }
   if (fetch->awaited_.empty()) return nullptr;
   return fetch;
@@ -102,17 +65,27 @@ std::uint64_t SecretStore::stamp(const SecretRef& ref) {
   const bool has_failed = entry.outcome && !*entry.outcome;
   const bool is_due = has_failed ? loop_.now() - entry.ended_at >= failure_pause
                                  : entry.outcome && !is_fresh(entry);
-  if (is_due && !entry.run) start(entry);
+  if (is_due && !ensure_run(entry)) warn(entry);
   return entry.stamp;
 }
 
 void SecretStore::doubt(const SecretRef& ref) { entry_of(ref).is_doubted = true; }
 
-void SecretStore::start(Entry& entry) {
-  entry.run = std::make_unique<Run>(loop_, entry.ref,
-                                    [this, &entry](const std::shared_ptr<Result<Secret>>& outcome) {
-                                      on_printed(entry, std::move(*outcome));
-                                    });
+bool SecretStore::ensure_run(Entry& entry) {
+  if (entry.run) return true;
+  auto run = std::make_unique<net::BackgroundTask>();
+  auto started = run->start(loop_, [this, &entry, ref = entry.ref](int stop) {
+    auto outcome = std::make_shared<Result<Secret>>(ops::read_secret(ref, "", stop));
+    return [this, &entry, outcome] { on_printed(entry, std::move(*outcome)); };
+  });
+  if (started) {
+    entry.run = std::move(run);
+    return true;
+  }
+  started.error().detail =
+      fmt::format("{} can't be run: {}", ops::describe(entry.ref), started.error().detail);
+  note(entry, base::fail(std::move(started.error())));
+  return false;
 }
 
 void SecretStore::on_printed(Entry& entry, Result<Secret> outcome) {
@@ -120,11 +93,13 @@ void SecretStore::on_printed(Entry& entry, Result<Secret> outcome) {
   note(entry, std::move(outcome));
   bool is_awaited = false;
   for (Fetch* fetch : fetches_) is_awaited = fetch->awaited_.remove(&entry) > 0 || is_awaited;
-  if (!is_awaited && !*entry.outcome) {
-    log_.write(ops::LogLevel::warning, "a secret can't be read again, what was read before stays",
-               {{"detail", entry.outcome->error().detail}});
-  }
+  if (!is_awaited && !*entry.outcome) warn(entry);
   finish_fetches();
+}
+
+void SecretStore::warn(const Entry& entry) {
+  log_.write(ops::LogLevel::warning, "a secret can't be read again, what was read before stays",
+             {{"detail", entry.outcome->error().detail}});
 }
 
 // Each may withdraw others, and begin new ones.

@@ -47,13 +47,14 @@ class SecretStore {
   void doubt(const base::SecretRef& ref);
 
  private:
-  class Run;
   struct Entry;
 
   Entry& entry_of(const base::SecretRef& ref);
   bool is_fresh(const Entry& entry) const;
-  void start(Entry& entry);
+  // False: no thread can be started for it, which is noted as its outcome.
+  bool ensure_run(Entry& entry);
   void on_printed(Entry& entry, base::Result<base::Secret> outcome);
+  void warn(const Entry& entry);
   void note(Entry& entry, base::Result<base::Secret> outcome);
   void finish_fetches();
 

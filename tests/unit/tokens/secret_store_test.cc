@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/no_threads.h"
 #include "tests/unit/ops/temporary_folder.h"
 
 namespace vsaproxy::tokens {
@@ -152,6 +153,30 @@ TEST_CASE("what nobody has fetched is run when it is read") {
   CHECK(bench.store->read(ref)->reveal() == "a");
   CHECK(bench.store->read(ref)->reveal() == "a");
   CHECK(bench.runs() == 1);
+}
+
+TEST_CASE("a program for which there is no thread fails, and is tried again when it is needed") {
+  Bench bench;
+  const SecretRef ref = bench.printing("a");
+  {
+    const NoThreads none;
+    CHECK_FALSE(bench.fetch({ref}));
+    REQUIRE_FALSE(bench.store->read(ref));
+    CHECK(bench.store->read(ref).error().detail ==
+          "command /bin/sh can't be run: no thread can be started: "
+          "Resource temporarily unavailable");
+  }
+  CHECK(bench.fetch({ref}));
+  CHECK(bench.store->read(ref)->reveal() == "a");
+}
+
+TEST_CASE("a value that is too old stays while there is no thread to ask for another") {
+  Bench bench;
+  const SecretRef ref = bench.printing("a", base::Duration::zero());
+  CHECK(bench.fetch({ref}));
+  const NoThreads none;
+  CHECK(bench.store->stamp(ref) == 1);
+  CHECK_FALSE(bench.store->read(ref));
 }
 
 TEST_CASE("programs end with the store") {
