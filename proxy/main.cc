@@ -44,6 +44,12 @@ void give_large_memory_back() {
   mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 }
 
+// Of a start that failed.
+int exit_code_of(const base::Error& error) {
+  if (error.kind == base::ErrorKind::draining) return 0;  // as it was told
+  return error.kind == base::ErrorKind::configuration ? configuration_error : runtime_failure;
+}
+
 int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> settings) {
   block_signals();
   give_large_memory_back();
@@ -64,8 +70,7 @@ int run(const cli::CommandLine& line, std::shared_ptr<const settings::Settings> 
   cli::Server server(line, std::move(settings), std::move(*log), write_lock);
   if (auto started = server.start(); !started) {
     say("vsaproxy: " + started.error().detail + "\n");
-    return started.error().kind == base::ErrorKind::configuration ? configuration_error
-                                                                  : runtime_failure;
+    return exit_code_of(started.error());
   }
   return server.serve();
 }

@@ -5,9 +5,10 @@
 namespace vsaproxy::cli {
 
 CertificateWatch::CertificateWatch(net::EventLoop& loop, ops::Log& log)
-    : log_(log), timer_(loop.make_timer([this] { look(); })) {}
+    : loop_(loop), log_(log), timer_(loop.make_timer([this] { look(); })) {}
 
 void CertificateWatch::watch(relay::RelayConfigPtr config) {
+  runs_.clear();
   config_ = std::move(config);
   stamps_ = config_->tls_stamps;
   timer_->start(interval);
@@ -21,11 +22,24 @@ void CertificateWatch::look() {
 }
 
 void CertificateWatch::look_at(std::size_t listener) {
+  ProgramRun& run = runs_.try_emplace(listener, loop_).first->second;
+  if (run.is_under_way()) return;  // what changes meanwhile is seen after it
+  const settings::Settings& settings = *config_->settings;
+  const settings::ListenerTls& tls = *settings.listeners[listener].tls;
+  const std::uint64_t stamp = relay::tls_stamp(settings, tls);
+  if (std::exchange(stamps_[listener], stamp) == stamp) return;
+  run.start(ops::tls_programs(tls),
+            [this, listener](const base::Result<ops::PrintedTexts>& printed) {
+              renew(listener, printed);
+            });
+}
+
+void CertificateWatch::renew(std::size_t listener, const base::Result<ops::PrintedTexts>& printed) {
   const settings::Settings& settings = *config_->settings;
   const settings::Listener& where = settings.listeners[listener];
-  const std::uint64_t stamp = relay::tls_stamp(settings, *where.tls);
-  if (std::exchange(stamps_[listener], stamp) == stamp) return;
-  const auto renewed = relay::renew_tls(settings, *where.tls, *config_->listener_tls[listener]);
+  const base::Result<void> renewed =
+      printed ? relay::renew_tls(settings, *where.tls, *printed, *config_->listener_tls[listener])
+              : base::fail(printed.error());
   if (renewed) {
     log_.write(ops::LogLevel::info, "the certificate of a listener has changed: in use now",
                {{"listener", where.name}});

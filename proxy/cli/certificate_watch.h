@@ -1,11 +1,14 @@
 #pragma once
 // Looks every second whether the files of a listener's certificate have changed, and lets new
-// connections use the new ones. Owned by the server; the main thread.
+// connections use the new ones; where a part of it is printed, the program runs first. Owned by the
+// server; the main thread.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
+#include "proxy/cli/program_run.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/ops/log.h"
 #include "proxy/relay/relay_config.h"
@@ -23,10 +26,13 @@ class CertificateWatch {
  private:
   void look();
   void look_at(std::size_t listener);
+  void renew(std::size_t listener, const base::Result<ops::PrintedTexts>& printed);
 
+  net::EventLoop& loop_;
   ops::Log& log_;
   relay::RelayConfigPtr config_;
-  std::vector<std::uint64_t> stamps_;  // by listener
+  std::vector<std::uint64_t> stamps_;       // by listener
+  std::map<std::size_t, ProgramRun> runs_;  // by listener
   std::unique_ptr<net::Timer> timer_;
 };
 

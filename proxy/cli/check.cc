@@ -14,6 +14,7 @@
 #include "proxy/cli/load_settings.h"
 #include "proxy/net/tls_context.h"
 #include "proxy/ops/local_accounts.h"
+#include "proxy/ops/printed_texts.h"
 #include "proxy/ops/secret_command.h"
 #include "proxy/ops/secret_source.h"
 #include "proxy/settings/source_text.h"
@@ -88,7 +89,7 @@ class References {
   }
   std::optional<std::string> read_public(const base::SecretRef& ref) {
     if (ref.kind == base::SecretRef::Kind::command) return check_command(ref);
-    auto text = ops::read_public(ref, file_);
+    auto text = ops::read_public(ref, file_, {});
     if (text) return std::move(*text);
     add(ref, text.error());
     return std::nullopt;

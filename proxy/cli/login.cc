@@ -11,6 +11,7 @@
 #include "proxy/net/dialer.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/ops/login_ledger.h"
+#include "proxy/ops/printed_texts.h"
 #include "proxy/settings/login_place.h"
 #include "proxy/tokens/token_fetcher.h"
 #include "proxy/tokens/token_manager.h"
@@ -166,6 +167,14 @@ void print_outcome(const Credential& credential, const Outcome& outcome, net::Ev
   print_clock(seen);
 }
 
+// What the programs print that the TLS of both needs.
+base::Result<ops::PrintedTexts> print_keys(const Upstream& place, const Upstream& upstream) {
+  auto programs = ops::tls_programs(place.tls);
+  const auto others = ops::tls_programs(upstream.tls);
+  programs.insert(programs.end(), others.begin(), others.end());
+  return ops::PrintedTexts::print(programs, -1);
+}
+
 int login_at(const Settings& settings, const Credential& credential, const Upstream& upstream,
              ops::Log& log) {
   const Upstream place = credential.logs_in ? settings::login_place(settings, upstream) : upstream;
@@ -175,8 +184,13 @@ int login_at(const Settings& settings, const Credential& credential, const Upstr
   net::SocketDialer dialer(loop, resolver);
   ops::Metrics metrics;
   ops::LoginLedger ledger(settings.state_dir);
-  auto transport = tokens::make_login_transport(loop, dialer, settings, place);
-  auto check_transport = tokens::make_login_transport(loop, dialer, settings, upstream);
+  const auto printed = print_keys(place, upstream);
+  if (!printed) {
+    say("  outcome       {}:{}\n", settings.file, printed.error().detail);
+    return failure;
+  }
+  auto transport = tokens::make_login_transport(loop, dialer, settings, place, *printed);
+  auto check_transport = tokens::make_login_transport(loop, dialer, settings, upstream, *printed);
   if (!transport || !check_transport) {
     say("  outcome       {}\n", (transport ? check_transport : transport).error().detail);
     return failure;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
@@ -91,7 +92,8 @@ Server::Server(const CommandLine& line, std::shared_ptr<const Settings> settings
       own_metrics_(metrics_.new_set()),
       dialer_(loop_, resolver_),
       manager_(loop_, dialer_, settings_->state_dir, *log_, own_metrics_),
-      certificate_watch_(loop_, *log_) {}
+      certificate_watch_(loop_, *log_),
+      reload_programs_(loop_) {}
 
 Server::~Server() {
   for (const auto& worker : workers_) worker->stop();
@@ -136,9 +138,11 @@ Result<void> Server::start() {
         resolver_, manager_, *log_, metrics_.new_set()));
     manager_.add_worker(workers_.back()->event_loop(), workers_.back()->token_view());
   }
-  auto sessions = manager_.prepare(*settings_);
+  const auto printed = print_keys();
+  if (!printed) return base::fail(printed.error());
+  auto sessions = manager_.prepare(*settings_, *printed);
   if (!sessions) return base::fail(std::move(sessions.error()));
-  auto config = relay::make_relay_config(settings_, std::move(*sessions));
+  auto config = relay::make_relay_config(settings_, std::move(*sessions), *printed);
   if (!config) return base::fail(std::move(config.error()));
   if (auto opened = open_listeners(*settings_, sockets_); !opened) return opened;
   if (settings_->admin) {
@@ -159,6 +163,22 @@ Result<void> Server::start() {
     if (std::exchange(reload_is_due_, false)) reload();
   });
   return {};
+}
+
+Result<ops::PrintedTexts> Server::print_keys() const {
+  sigset_t stops;
+  sigemptyset(&stops);
+  sigaddset(&stops, SIGTERM);
+  sigaddset(&stops, SIGINT);
+  const ops::FileDescriptor stop(::signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK));
+  auto printed = ops::PrintedTexts::print(ops::tls_programs(*settings_), stop.get());
+  if (printed) return printed;
+  sigset_t pending;
+  sigpending(&pending);
+  if (sigismember(&pending, SIGTERM) != 0 || sigismember(&pending, SIGINT) != 0) {
+    return base::fail(base::ErrorKind::draining, "stopped before it has served");
+  }
+  return base::fail(printed.error().kind, line_.file + ":" + printed.error().detail);
 }
 
 Result<std::unique_ptr<net::ListeningSockets>> Server::open_listener(
@@ -276,22 +296,34 @@ void Server::reload() {
     reload_is_due_ = true;  // the one under way began with an older file
     return;
   }
+  is_serving_ = false;  // one at a time
   const LoadedSettings loaded = load_checked_settings(line_.file);
-  const Result<void> outcome =
-      loaded.settings ? try_reload(loaded.settings)
-                      : base::fail(base::ErrorKind::configuration, in_one_line(loaded.list));
-  if (outcome) return;
+  if (!loaded.settings) {
+    return finish_reload(base::fail(base::ErrorKind::configuration, in_one_line(loaded.list)));
+  }
+  reload_programs_.start(
+      ops::tls_programs(*loaded.settings),
+      [this, settings = loaded.settings](const Result<ops::PrintedTexts>& keys) {
+        finish_reload(keys ? try_reload(settings, *keys) : base::fail(keys.error()));
+      });
+}
+
+void Server::finish_reload(const Result<void>& outcome) {
+  if (outcome) return;  // the workers take it, the rest follows
+  is_serving_ = true;
   note_reload(false);
   log_->write(LogLevel::error, "reload refused, the former configuration stays",
               {{"file", line_.file}, {"detail", outcome.error().detail}});
+  if (std::exchange(reload_is_due_, false)) reload();
 }
 
-Result<void> Server::try_reload(std::shared_ptr<const Settings> loaded) {
+Result<void> Server::try_reload(std::shared_ptr<const Settings> loaded,
+                                const ops::PrintedTexts& printed) {
   if (auto writable = write_lock_.check(*loaded); !writable) return writable;
   const auto settings = fit_descriptor_limit(std::move(loaded));
-  auto sessions = manager_.prepare(*settings);
+  auto sessions = manager_.prepare(*settings, printed);
   if (!sessions) return base::fail(std::move(sessions.error()));
-  auto config = relay::make_relay_config(settings, std::move(*sessions), config_.get());
+  auto config = relay::make_relay_config(settings, std::move(*sessions), printed, config_.get());
   if (!config) return base::fail(std::move(config.error()));
   Sockets fresh;
   if (auto opened = open_listeners(*settings, fresh); !opened) return opened;
@@ -306,7 +338,6 @@ Result<void> Server::try_reload(std::shared_ptr<const Settings> loaded) {
   }
   warn_of_exposure(*settings);
   certificate_watch_.watch(*config);
-  is_serving_ = false;  // one at a time
   distribute(std::move(*config), [this, settings, has_new_listeners] {
     is_serving_ = true;
     manager_.commit();
@@ -335,6 +366,7 @@ void Server::on_stop_signal() {
     loop_.stop();
     return;
   }
+  reload_programs_.stop();
   log_->write(LogLevel::info, "draining: no new connections, answers under way are finished");
   sd_notify(0, "STOPPING=1");
   draining_workers_ = static_cast<int>(workers_.size());

@@ -10,6 +10,7 @@
 #include "proxy/admin/admin_server.h"
 #include "proxy/cli/certificate_watch.h"
 #include "proxy/cli/command_line.h"
+#include "proxy/cli/program_run.h"
 #include "proxy/cli/sandbox.h"
 #include "proxy/cli/systemd_sockets.h"
 #include "proxy/net/dialer.h"
@@ -35,7 +36,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Opens the listeners and starts the threads. Errors: configuration, system.
+  // Opens the listeners and starts the threads. Errors: configuration, system; draining: a signal
+  // to stop came while it waited for a program.
   base::Result<void> start();
   // Serves until a signal ends it. Signals must be blocked until then: they come to this thread
   // alone, and what came during the start is not lost. Returns the exit code.
@@ -56,8 +58,13 @@ class Server {
   void distribute(relay::RelayConfigPtr config, std::function<void()> done);
   void announce(const settings::Settings& settings) const;
   void warn_of_exposure(const settings::Settings& settings);
+  // Runs the programs that print keys, for the start. Blocks, until a signal to stop at most; those
+  // must be blocked.
+  base::Result<ops::PrintedTexts> print_keys() const;
   void reload();
-  base::Result<void> try_reload(std::shared_ptr<const settings::Settings> loaded);
+  void finish_reload(const base::Result<void>& outcome);
+  base::Result<void> try_reload(std::shared_ptr<const settings::Settings> loaded,
+                                const ops::PrintedTexts& printed);
   void warn_of_fixed_keys(const settings::Settings& settings);
   void note_reload(bool succeeded);
   void on_stop_signal();
@@ -79,6 +86,7 @@ class Server {
   std::vector<std::unique_ptr<relay::Worker>> workers_;
   relay::KeyCheckThread key_checker_;  // ends before the workers that it calls
   CertificateWatch certificate_watch_;
+  ProgramRun reload_programs_;
   Sockets sockets_;  // by address as written
   std::unique_ptr<admin::AdminServer> admin_;
   std::vector<net::EventHandle> signals_;

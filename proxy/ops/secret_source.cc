@@ -11,6 +11,7 @@
 
 #include "proxy/ops/durable_file.h"
 #include "proxy/ops/file_descriptor.h"
+#include "proxy/ops/printed_texts.h"
 #include "proxy/ops/secret_command.h"
 
 namespace vsaproxy::ops {
@@ -20,7 +21,6 @@ using base::Result;
 using base::SecretRef;
 
 constexpr std::size_t most_secret_bytes = 64 * 1024;
-constexpr std::size_t most_public_bytes = 4 * 1024 * 1024;  // bundles of all public authorities
 
 enum class Audience { owner, everybody };
 
@@ -95,9 +95,20 @@ Result<void> read_file(const SecretRef& ref, std::string_view settings_file, Aud
   return read_text(ref, *path, file.get(), limit, text);
 }
 
+Result<void> take_printed(const SecretRef& ref, const PrintedTexts& printed, std::size_t limit,
+                          std::string& text) {
+  const base::Secret* known = printed.find(ref);
+  if (known == nullptr) return unusable(ref, "has not been run");
+  if (known->reveal().size() > limit) {
+    return unusable(ref, fmt::format("prints more than {} KiB", limit / 1024));
+  }
+  text = known->reveal();
+  return {};
+}
+
+// Of anything but a command.
 Result<void> read_text_of(const SecretRef& ref, std::string_view settings_file, Audience audience,
-                          std::size_t limit, std::string& text, int stop = -1) {
-  if (ref.kind == SecretRef::Kind::command) return run_secret_command(ref, limit, text, stop);
+                          std::size_t limit, std::string& text) {
   if (ref.kind != SecretRef::Kind::env) {
     return read_file(ref, settings_file, audience, limit, text);
   }
@@ -108,14 +119,11 @@ Result<void> read_text_of(const SecretRef& ref, std::string_view settings_file, 
   return {};
 }
 
-}  // namespace
-
-Result<base::Secret> read_secret(const SecretRef& ref, std::string_view settings_file, int stop) {
-  std::string text;
-  if (auto done = read_text_of(ref, settings_file, Audience::owner, most_secret_bytes, text, stop);
-      !done) {
+// `read` is how the text came to be.
+Result<base::Secret> as_secret(const SecretRef& ref, const Result<void>& read, std::string& text) {
+  if (!read) {
     base::wipe(text);
-    return tl::unexpected(done.error());
+    return tl::unexpected(read.error());
   }
   if (text.ends_with('\n')) text.resize(text.size() - (text.ends_with("\r\n") ? 2 : 1));
   if (text.empty()) {
@@ -125,18 +133,41 @@ Result<base::Secret> read_secret(const SecretRef& ref, std::string_view settings
   return base::Secret::take(std::move(text));
 }
 
-Result<std::string> read_public(const SecretRef& ref, std::string_view settings_file) {
+}  // namespace
+
+Result<base::Secret> read_secret(const SecretRef& ref, std::string_view settings_file, int stop) {
   std::string text;
-  auto done = read_text_of(ref, settings_file, Audience::everybody, most_public_bytes, text);
-  if (!done) return tl::unexpected(done.error());
+  const auto read =
+      ref.kind == SecretRef::Kind::command
+          ? run_secret_command(ref, most_secret_bytes, text, stop)
+          : read_text_of(ref, settings_file, Audience::owner, most_secret_bytes, text);
+  return as_secret(ref, read, text);
+}
+
+Result<base::Secret> read_secret(const SecretRef& ref, std::string_view settings_file,
+                                 const PrintedTexts& printed) {
+  if (ref.kind != SecretRef::Kind::command) return read_secret(ref, settings_file);
+  std::string text;
+  const auto taken = take_printed(ref, printed, most_secret_bytes, text);
+  return as_secret(ref, taken, text);
+}
+
+Result<std::string> read_public(const SecretRef& ref, std::string_view settings_file,
+                                const PrintedTexts& printed) {
+  std::string text;
+  auto read = ref.kind == SecretRef::Kind::command
+                  ? take_printed(ref, printed, most_public_bytes, text)
+                  : read_text_of(ref, settings_file, Audience::everybody, most_public_bytes, text);
+  if (!read) return tl::unexpected(read.error());
   if (text.empty()) return unusable(ref, "is empty");
   text.shrink_to_fit();
   return text;
 }
 
 base::Result<std::string> read_optional_public(const std::optional<base::SecretRef>& ref,
-                                               std::string_view settings_file) {
-  return ref ? read_public(*ref, settings_file) : base::Result<std::string>();
+                                               std::string_view settings_file,
+                                               const PrintedTexts& printed) {
+  return ref ? read_public(*ref, settings_file, printed) : base::Result<std::string>();
 }
 
 std::uint64_t secret_stamp(const SecretRef& ref, std::string_view settings_file) {

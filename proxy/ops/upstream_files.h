@@ -6,6 +6,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/base/secret.h"
+#include "proxy/ops/printed_texts.h"
 #include "proxy/settings/settings.h"
 
 namespace vsaproxy::ops {
@@ -17,8 +18,10 @@ struct UpstreamFiles {
   friend bool operator==(const UpstreamFiles&, const UpstreamFiles&) = default;
 };
 
-// Errors: configuration, as of read_secret() and read_public().
+// `printed` has what the programs of it print. Errors: configuration, as of read_secret() and
+// read_public().
 base::Result<UpstreamFiles> read_upstream_files(const settings::UpstreamTls& tls,
-                                                std::string_view settings_file);
+                                                std::string_view settings_file,
+                                                const PrintedTexts& printed);
 
 }  // namespace vsaproxy::ops

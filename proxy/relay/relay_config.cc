@@ -22,19 +22,21 @@ struct TlsFiles {
   }
 };
 
-Result<TlsFiles> read_tls(const settings::Settings& settings, const settings::ListenerTls& tls) {
-  auto certificate = ops::read_public(tls.certificate, settings.file);
+Result<TlsFiles> read_tls(const settings::Settings& settings, const settings::ListenerTls& tls,
+                          const ops::PrintedTexts& printed) {
+  auto certificate = ops::read_public(tls.certificate, settings.file, printed);
   if (!certificate) return base::fail(std::move(certificate.error()));
-  auto key = ops::read_secret(tls.key, settings.file);
+  auto key = ops::read_secret(tls.key, settings.file, printed);
   if (!key) return base::fail(std::move(key.error()));
-  auto client_ca = ops::read_optional_public(tls.client_ca, settings.file);
+  auto client_ca = ops::read_optional_public(tls.client_ca, settings.file, printed);
   if (!client_ca) return base::fail(std::move(client_ca.error()));
   return TlsFiles{std::move(*certificate), std::move(*key), std::move(*client_ca)};
 }
 
 Result<std::shared_ptr<net::ServerTls>> listener_tls(const settings::Settings& settings,
-                                                     const settings::ListenerTls& tls) {
-  const auto files = read_tls(settings, tls);
+                                                     const settings::ListenerTls& tls,
+                                                     const ops::PrintedTexts& printed) {
+  const auto files = read_tls(settings, tls, printed);
   if (!files) return base::fail(files.error());
   return net::ServerTls::make(files->parts(tls.min_version));
 }
@@ -80,8 +82,9 @@ Result<std::unique_ptr<const ClientPolicy>> client_policy(const settings::Listen
 
 // Tried once here, so that workers can't fail on it later.
 Result<ops::UpstreamFiles> upstream_files(const settings::Settings& settings,
-                                          const settings::Upstream& upstream) {
-  auto files = ops::read_upstream_files(upstream.tls, settings.file);
+                                          const settings::Upstream& upstream,
+                                          const ops::PrintedTexts& printed) {
+  auto files = ops::read_upstream_files(upstream.tls, settings.file, printed);
   if (!files || upstream.origin.scheme != "https") return files;
   auto tls = net::ClientTls::make(upstream.origin, upstream.tls, *files);
   if (!tls) return base::fail(std::move(tls.error()));
@@ -89,7 +92,7 @@ Result<ops::UpstreamFiles> upstream_files(const settings::Settings& settings,
 }
 
 Result<void> add_listener(const settings::Settings& settings, const settings::Listener& listener,
-                          RelayConfig& config) {
+                          const ops::PrintedTexts& printed, RelayConfig& config) {
   auto policy = client_policy(listener);
   if (!policy) return base::fail(policy.error());
   config.client_policies.push_back(std::move(*policy));
@@ -98,7 +101,7 @@ Result<void> add_listener(const settings::Settings& settings, const settings::Li
   if (!listener.tls) return {};
   // Before they are read: a change in between is seen later.
   config.tls_stamps.back() = tls_stamp(settings, *listener.tls);
-  auto tls = listener_tls(settings, *listener.tls);
+  auto tls = listener_tls(settings, *listener.tls, printed);
   if (!tls) return base::fail(tls.error());
   config.listener_tls.back() = std::move(*tls);
   return {};
@@ -127,26 +130,27 @@ std::uint64_t tls_stamp(const settings::Settings& settings, const settings::List
 }
 
 Result<void> renew_tls(const settings::Settings& settings, const settings::ListenerTls& tls,
-                       net::ServerTls& used) {
-  const auto files = read_tls(settings, tls);
+                       const ops::PrintedTexts& printed, net::ServerTls& used) {
+  const auto files = read_tls(settings, tls, printed);
   if (!files) return base::fail(files.error());
   return used.replace(files->parts(tls.min_version));
 }
 
 Result<RelayConfigPtr> make_relay_config(std::shared_ptr<const settings::Settings> settings,
                                          std::vector<std::optional<tokens::SessionId>> sessions,
+                                         const ops::PrintedTexts& printed,
                                          const RelayConfig* former) {
   auto config = std::make_shared<RelayConfig>(make_request_rules(settings));
   config->sessions = std::move(sessions);
   for (const settings::Listener& listener : settings->listeners) {
-    if (auto added = add_listener(*settings, listener, *config); !added) {
+    if (auto added = add_listener(*settings, listener, printed, *config); !added) {
       return base::fail(base::ErrorKind::configuration,
                         "listener " + listener.name + ": " + added.error().detail);
     }
   }
   for (const settings::Upstream& upstream : settings->upstreams) {
     config->gates.push_back(gate_for(upstream, former));
-    auto files = upstream_files(*settings, upstream);
+    auto files = upstream_files(*settings, upstream, printed);
     if (!files) {
       return base::fail(base::ErrorKind::configuration,
                         "upstream " + upstream.name + ": " + files.error().detail);

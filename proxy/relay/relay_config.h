@@ -10,6 +10,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/net/tls_context.h"
+#include "proxy/ops/printed_texts.h"
 #include "proxy/relay/key_checker.h"
 #include "proxy/relay/request_gate.h"
 #include "proxy/relay/request_rules.h"
@@ -47,15 +48,18 @@ using RelayConfigPtr = std::shared_ptr<const RelayConfig>;
 
 // A number that changes when one of the files of a listener's TLS does.
 std::uint64_t tls_stamp(const settings::Settings& settings, const settings::ListenerTls& tls);
-// Reads those files again; the former ones stay in use on an error. Errors: configuration.
+// Reads those files again, and takes what its programs have printed; the former ones stay in use on
+// an error. Errors: configuration.
 base::Result<void> renew_tls(const settings::Settings& settings, const settings::ListenerTls& tls,
-                             net::ServerTls& used);
+                             const ops::PrintedTexts& printed, net::ServerTls& used);
 
-// Reads certificates and keys, looks up users and groups. Gates of `former` are shared, for
-// upstreams of the same name and origin. Errors: configuration, with the listener or upstream.
+// Reads certificates and keys, looks up users and groups; programs for them have printed already.
+// Gates of `former` are shared, for upstreams of the same name and origin. Errors: configuration,
+// with the listener or upstream.
 base::Result<RelayConfigPtr> make_relay_config(
     std::shared_ptr<const settings::Settings> settings,
-    std::vector<std::optional<tokens::SessionId>> sessions, const RelayConfig* former = nullptr);
+    std::vector<std::optional<tokens::SessionId>> sessions, const ops::PrintedTexts& printed,
+    const RelayConfig* former = nullptr);
 
 // Once the configuration is in use: shared gates have its limits from now on.
 void adopt_limits(const RelayConfig& config, base::Time now);

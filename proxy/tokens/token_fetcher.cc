@@ -171,8 +171,8 @@ std::unique_ptr<LoginTransport::Exchange> TokenFetcher::send(const auth::LoginRe
 
 base::Result<std::unique_ptr<LoginTransport>> make_login_transport(
     net::EventLoop& loop, net::Dialer& dialer, const settings::Settings& settings,
-    const settings::Upstream& upstream) {
-  const auto files = ops::read_upstream_files(upstream.tls, settings.file);
+    const settings::Upstream& upstream, const ops::PrintedTexts& printed) {
+  const auto files = ops::read_upstream_files(upstream.tls, settings.file, printed);
   if (!files) return base::fail(files.error());
   return make_login_transport(loop, dialer, upstream, *files);
 }

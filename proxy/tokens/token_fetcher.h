@@ -31,10 +31,11 @@ class TokenFetcher final : public LoginTransport {
   std::string authority_;
 };
 
-// The transport to an upstream's own origin. Errors: configuration (its TLS settings).
+// The transport to an upstream's own origin; programs for its TLS have printed already. Errors:
+// configuration (its TLS settings).
 base::Result<std::unique_ptr<LoginTransport>> make_login_transport(
     net::EventLoop& loop, net::Dialer& dialer, const settings::Settings& settings,
-    const settings::Upstream& upstream);
+    const settings::Upstream& upstream, const ops::PrintedTexts& printed);
 // The same, where its files have been read.
 base::Result<std::unique_ptr<LoginTransport>> make_login_transport(
     net::EventLoop& loop, net::Dialer& dialer, const settings::Upstream& upstream,

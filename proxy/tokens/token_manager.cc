@@ -78,9 +78,10 @@ Session* TokenManager::successor_of(const Entry& former) const {
 }
 
 base::Result<SessionId> TokenManager::session_for(const settings::Settings& settings,
-                                                  const settings::Upstream& upstream) {
+                                                  const settings::Upstream& upstream,
+                                                  const ops::PrintedTexts& printed) {
   const settings::Upstream place = settings::login_place(settings, upstream);
-  auto files = ops::read_upstream_files(place.tls, settings.file);
+  auto files = ops::read_upstream_files(place.tls, settings.file, printed);
   if (!files) return base::fail(std::move(files.error()));
   Key key{settings.credentials[*upstream.credential],
           place.origin,
@@ -102,7 +103,7 @@ base::Result<SessionId> TokenManager::session_for(const settings::Settings& sett
   if (!transport) return base::fail(std::move(transport.error()));
   std::unique_ptr<LoginTransport> check_transport;
   if (key.check_origin) {
-    auto made = make_login_transport(loop_, dialer_, settings, upstream);
+    auto made = make_login_transport(loop_, dialer_, settings, upstream, printed);
     if (!made) return base::fail(std::move(made.error()));
     check_transport = std::move(*made);
   }
@@ -118,7 +119,7 @@ base::Result<SessionId> TokenManager::session_for(const settings::Settings& sett
 }
 
 base::Result<TokenManager::UpstreamSessions> TokenManager::prepare(
-    const settings::Settings& settings) {
+    const settings::Settings& settings, const ops::PrintedTexts& printed) {
   for (auto& [id, entry] : sessions_) entry.is_wanted = false;
   UpstreamSessions sessions;
   for (const settings::Upstream& upstream : settings.upstreams) {
@@ -126,11 +127,11 @@ base::Result<TokenManager::UpstreamSessions> TokenManager::prepare(
       sessions.emplace_back();
       continue;
     }
-    auto id = session_for(settings, upstream);
+    auto id = session_for(settings, upstream, printed);
     if (!id) {
       for (auto& [other, entry] : sessions_) entry.is_wanted = entry.is_started;
       std::erase_if(sessions_, [](const auto& item) { return !item.second.is_started; });
-      return base::fail(std::move(id.error()));
+      return base::fail(id.error().kind, "upstream " + upstream.name + ": " + id.error().detail);
     }
     sessions.emplace_back(*id);
   }

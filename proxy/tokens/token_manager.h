@@ -14,6 +14,7 @@
 #include "proxy/ops/log.h"
 #include "proxy/ops/login_ledger.h"
 #include "proxy/ops/metrics.h"
+#include "proxy/ops/printed_texts.h"
 #include "proxy/settings/settings.h"
 #include "proxy/tokens/secret_store.h"
 #include "proxy/tokens/session.h"
@@ -34,9 +35,11 @@ class TokenManager final : public SessionReports {
   void add_worker(net::EventLoop& loop, TokenView& view);
 
   // The sessions of a configuration, by upstream; empty for auth: none. Sessions whose credential
-  // and origin stay the same go on. Changes nothing on an error. Errors: configuration.
+  // and origin stay the same go on. `printed` has what the programs of `tls` print. Changes nothing
+  // on an error. Errors: configuration, with the upstream.
   using UpstreamSessions = std::vector<std::optional<SessionId>>;
-  base::Result<UpstreamSessions> prepare(const settings::Settings& settings);
+  base::Result<UpstreamSessions> prepare(const settings::Settings& settings,
+                                         const ops::PrintedTexts& printed);
   // Once every worker uses the prepared ones: logs in where needed. The others serve the exchanges
   // that began with them for a while.
   void commit();
@@ -78,7 +81,8 @@ class TokenManager final : public SessionReports {
   };
 
   base::Result<SessionId> session_for(const settings::Settings& settings,
-                                      const settings::Upstream& upstream);
+                                      const settings::Upstream& upstream,
+                                      const ops::PrintedTexts& printed);
   SessionTools tools_for(SessionId id, const std::string& settings_file);
   // The session that the present configuration has for a former one's account; null: none.
   Session* successor_of(const Entry& former) const;

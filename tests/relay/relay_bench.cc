@@ -56,7 +56,7 @@ RelayConfigPtr make_config(std::string_view text, const auth::SchemeSpec* scheme
   }
   auto config =
       make_relay_config(std::make_shared<const settings::Settings>(std::move(parsed.settings)),
-                        std::move(sessions), former);
+                        std::move(sessions), {}, former);
   ensure(config.has_value(), "the configuration is good");
   return *config;
 }

@@ -6,12 +6,12 @@ import signal
 import time
 import unittest
 
-from support import BASE, TOKEN, Authority, SystemTest, eventually
+from support import BASE, TOKEN, Authority, SystemTest, eventually, request
 
 NEW_TOKEN = "11111111-2222-3333-4444-555555555555"
 
 
-class SecretCommands(SystemTest):
+class CommandTest(SystemTest):
     def setUp(self):
         self.state = self.directory / "state"
         self.state.mkdir(mode=0o700)
@@ -27,6 +27,8 @@ class SecretCommands(SystemTest):
     def count(self):
         return self.runs.read_text().count("run") if self.runs.exists() else 0
 
+
+class SecretCommands(CommandTest):
     def vsa(self, *command, **options):
         return {"type": "kaseya-vsa9", "username": "demo",
                 "token": {"command": list(command), **options}}
@@ -163,18 +165,181 @@ class SecretCommands(SystemTest):
             self.assertEqual(simulator.logins["ok"], 1)
             proxy.restart()
 
-    def test_the_key_of_a_certificate_may_be_printed(self):
-        authority = Authority(self.directory)
-        certificate = authority.issue("server")
-        simulator = self.start_simulator(certificate=certificate)
-        client = authority.issue_client("reports", ["DNS:reports.internal"])
-        program = self.program(f"cat {client.key}")
-        proxy = self.start_proxy(self.config(
-            f"https://localhost:{simulator.port}",
-            upstream={"tls": {"ca": {"file": "test-ca.crt"},
-                              "client_certificate": {"file": "reports.crt"},
-                              "client_key": {"command": [program]}}}))
+
+class TlsCommands(CommandTest):
+    """An upstream whose client key is printed, and a listener whose certificate and key are."""
+
+    def setUp(self):
+        super().setUp()
+        self.authority = Authority(self.directory)
+        self.simulator = self.start_simulator(certificate=self.authority.issue("server"))
+        self.client = self.authority.issue_client("reports", ["DNS:reports.internal"])
+        self.secrets.add(self.client.key.read_text().splitlines()[1])
+        self.gate = self.directory / "gate"
+        os.mkfifo(self.gate)
+
+    def printing(self, key=None):
+        return self.program(f"cat {key or self.client.key}")
+
+    def printing_once_told(self):
+        """It waits for a line in the gate."""
+        return self.program(f"read line < {self.gate}; cat {self.client.key}")
+
+    def tls_config(self, program, **options):
+        key = {"command": [program], "timeout": "1m", **options}
+        return self.config(f"https://localhost:{self.simulator.port}", upstream={"tls": {
+            "ca": {"file": "test-ca.crt"}, "client_certificate": {"file": "reports.crt"},
+            "client_key": key}})
+
+    def start_serving(self, config):
+        proxy = self.start_proxy(config)
         self.assertEqual(proxy.get("/echoauth").status, 200)
+        return proxy
+
+    def reload(self, proxy, outcome):
+        mark = proxy.log_mark()
+        proxy.reload()
+        return proxy.wait_for_log(outcome, since=mark)
+
+    def hang(self, proxy, program):
+        """Reloads, and returns once the program is running; its process."""
+        pids = self.state / "pids"
+        known = len(pids.read_text().split()) if pids.exists() else 0
+        self.assertEqual(self.program(f"echo $$ >> {pids}\nexec sleep 1000"), program)
+        proxy.reload()
+        return eventually(lambda: pids.exists() and pids.read_text().split()[known:])[0]
+
+    def test_a_program_runs_once_for_each_start_and_reload_whoever_needs_its_text(self):
+        both = self.directory / "both.pem"
+        server = self.authority.issue("proxy")
+        both.write_text(server.certificate.read_text() + server.key.read_text())
+        program = self.printing(both)
+        printed = {"command": [program]}
+        config = self.tls_config(program)
+        tls = {"ca": {"file": "test-ca.crt"}, "client_certificate": printed, "client_key": printed}
+        config["upstreams"]["vsa"]["tls"] = tls
+        config["upstreams"]["other"] = {**config["upstreams"]["vsa"], "url":
+                                        f"https://127.0.0.1:{self.simulator.port}"}
+        config["routes"] = [{"match": {"path_prefix": "/other"}, "strip_prefix": "/other",
+                             "upstream": "other"}, {"upstream": "vsa"}]
+        config["listeners"][0]["tls"] = {"certificate": printed, "key": printed}
+        self.simulator.configure(one_session=False)
+        proxy = self.start_proxy(config)
+        for runs in (1, 2):
+            for path in ("", "/other"):
+                answer = request(proxy.port, "GET", path + BASE + "/echoauth", host="localhost",
+                                 tls=self.authority.client_context())
+                self.assertEqual(answer.status, 200)
+            self.assertEqual(self.count(), runs)
+            self.reload(proxy, "configuration reloaded")
+        self.assertEqual(self.count(), 3)
+
+    def test_while_a_program_takes_its_time_for_a_reload_everything_goes_on(self):
+        proxy = self.start_serving(self.tls_config(self.printing(), timeout="5m"))
+        self.printing_once_told()
+        mark = proxy.log_mark()
+        proxy.reload()
+        eventually(lambda: self.count() == 2)
+        self.simulator.revoke()  # a login needs the thread that reloads
+        self.assertEqual(proxy.get("/echoauth").status, 200)
+        self.assertEqual(proxy.admin("/livez").status, 200)
+        self.assertNotIn("reload", "".join(proxy.log(mark)))
+        self.gate.write_text("go\n")
+        proxy.wait_for_log("configuration reloaded", since=mark)
+        self.assertEqual((proxy.get("/echoauth").status, self.count()), (200, 2))
+
+    def test_a_reload_that_is_asked_for_meanwhile_follows(self):
+        config = self.tls_config(self.printing(), timeout="5m")
+        proxy = self.start_serving(config)
+        self.printing_once_told()
+        mark = proxy.log_mark()
+        proxy.reload()
+        eventually(lambda: self.count() == 2)
+        config["listeners"].append({"name": "second", "address": "127.0.0.1:0"})
+        proxy.write_config(config)
+        proxy.reload()
+        self.gate.write_text("go\n")
+        eventually(lambda: self.count() == 3)
+        self.gate.write_text("go\n")
+        proxy.wait_for_log(r"listening on \S+ \(second\)", since=mark)
+        proxy.wait_for_log("(?s)configuration reloaded.*configuration reloaded", since=mark)
+
+    def test_a_program_that_fails_or_hangs_keeps_the_running_configuration(self):
+        program = self.printing()
+        proxy = self.start_serving(self.tls_config(program))
+        command = rf"\d+:\d+ command {program}"
+        for text, timeout, fault in (
+                ("exit 7", "1m", f"{command} failed with exit status 7"),
+                ("echo hunter2 >&2; exec sleep 1000", "200ms",
+                 f"{command} took longer than 200ms and was ended"),
+                ("echo hunter2", "1m", "upstream vsa: client_certificate: the key is not usable "
+                                       "with the certificate")):
+            self.program(text)
+            proxy.write_config(self.tls_config(program, timeout=timeout))
+            self.assertRegex(self.reload(proxy, "reload refused.*")[0], fault)
+            self.assertEqual(proxy.metric("vsaproxy_config_last_reload_successful"), 0)
+            self.assertEqual(proxy.get("/echoauth").status, 200)
+        self.assertNotIn("hunter2", proxy.output())
+        self.printing()
+        proxy.write_config(self.tls_config(program))
+        self.reload(proxy, "configuration reloaded")
+        self.assertEqual(proxy.metric("vsaproxy_config_last_reload_successful"), 1)
+
+    def test_the_end_of_the_proxy_waits_for_no_reload(self):
+        program = self.printing()
+        proxy = self.start_serving(self.tls_config(program, timeout="5m"))
+        pid = self.hang(proxy, program)
+        begun = time.monotonic()
+        self.assertEqual(proxy.stop(), 0)
+        self.assertLess(time.monotonic() - begun, 60)
+        self.assertFalse(os.path.exists(f"/proc/{pid}"))
+
+    def test_a_start_that_waits_for_a_program_can_be_ended(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            runs = self.count()
+            proxy = self.make_proxy(self.tls_config(self.printing_once_told(), timeout="5m"))
+            proxy.start(listeners=[])
+            eventually(lambda: self.count() > runs)
+            begun = time.monotonic()
+            proxy.send_signal(number)
+            self.assertEqual(proxy.wait_exit(), 0)
+            self.assertLess(time.monotonic() - begun, 60)
+            self.assertIn("stopped before it has served", proxy.output())
+
+    def test_a_start_whose_program_fails_tells_the_place(self):
+        program = self.program("exit 7")
+        proxy = self.make_proxy(self.tls_config(program))
+        proxy.expected_exit = 78
+        proxy.start(listeners=[])
+        self.assertEqual(proxy.wait_exit(), 78)
+        self.assertRegex(proxy.output(), rf"vsaproxy: \S+/{proxy.name}\.yaml:\d+:\d+ "
+                                         rf"command {program} failed with exit status 7")
+        self.assertEqual(self.count(), 1)
+
+    def test_a_login_by_hand_runs_the_program_once(self):
+        proxy = self.make_proxy(self.tls_config(self.printing()))
+        done = proxy.command("login")
+        self.assertEqual((done.returncode, self.count()), (0, 1), done.stdout)
+
+    def test_a_changed_certificate_waits_for_the_program_that_prints_its_key_alone(self):
+        server = self.authority.issue("proxy")
+        config = self.tls_config(self.printing())
+        config["listeners"].append({"name": "tls", "address": "127.0.0.1:0", "tls": {
+            "certificate": {"file": "proxy.crt"},
+            "key": {"command": [self.program(f"cat {server.key}", "listener-key")],
+                    "timeout": "5m"}}})
+        proxy = self.start_serving(config)
+        runs = self.count()
+        self.program(f"read line < {self.gate}; cat {server.key}", "listener-key")
+        mark = proxy.log_mark()
+        self.authority.renew(server, "proxy-2").certificate.replace(server.certificate)
+        eventually(lambda: self.count() > runs)
+        self.assertEqual(proxy.admin("/livez").status, 200)
+        self.assertEqual(request(proxy.ports["tls"], "GET", BASE + "/echoauth", host="localhost",
+                                 tls=self.authority.client_context()).status, 200)
+        self.gate.write_text("go\n")
+        proxy.wait_for_log("the certificate of a listener has changed: in use now", since=mark)
+        self.assertEqual(self.count(), runs + 1)
 
 
 if __name__ == "__main__":

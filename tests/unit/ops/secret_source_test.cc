@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "proxy/ops/printed_texts.h"
 #include "tests/unit/ops/temporary_folder.h"
 
 using namespace vsaproxy;
@@ -143,11 +144,11 @@ TEST_CASE("a stamp changes with the file and is 0 without one") {
 TEST_CASE("a public text may be read by every user and is not trimmed") {
   const TemporaryFolder folder;
   folder.write("ca.pem", std::string(100'000, 'x') + "\n", 0644);
-  const auto text = read_public(file("ca.pem"), folder / "vsaproxy.yaml");
+  const auto text = read_public(file("ca.pem"), folder / "vsaproxy.yaml", {});
   REQUIRE(text);
   CHECK(text->size() == 100'001);
-  CHECK_FALSE(read_public(file(folder.write("empty", "")), ""));
-  CHECK_FALSE(read_public(file(folder / "missing"), ""));
+  CHECK_FALSE(read_public(file(folder.write("empty", "")), "", {}));
+  CHECK_FALSE(read_public(file(folder / "missing"), "", {}));
 }
 
 TEST_CASE("references are described as people say them") {
