@@ -37,7 +37,7 @@ Exchange::Exchange(Context& context, ClientConnection& client, const RelayConfig
       buffers_(buffers),
       id_(context.next_request_id()),
       deadline_(Deadline::calling<&Exchange::on_deadline>(context.deadlines(), *this)),
-      hold_deadline_(Deadline::calling<&Exchange::stop_holding>(context.deadlines(), *this)),
+      hold_deadline_(Deadline::calling<&Exchange::on_hold_deadline>(context.deadlines(), *this)),
       began_(context.loop().now()) {}
 
 Exchange::~Exchange() {
@@ -62,7 +62,7 @@ void Exchange::begin() {
   if (editor != nullptr) return begin_edit(*editor);
   prepare_request(session_ ? http::Treatment::strip : http::Treatment::pass);
   if (call != nullptr) return gather_login();
-  if (is_short_body()) return begin_gathering();
+  if (holds_back_body()) return begin_holding_back();
   seek_credential();
 }
 
@@ -124,6 +124,7 @@ void Exchange::on_credential(Result<tokens::CredentialPtr> outcome) {
   login_wait_ += micros(wait_began_, context_.loop().now());
   context_.loop().destroy_later(std::move(credential_wait_));
   if (!outcome) return on_no_credential(outcome.error());
+  if (must_hold_back_again()) return begin_holding_back();
   use_credential(std::move(*outcome));
 }
 
@@ -180,10 +181,7 @@ void Exchange::send_request() {
   upload_is_stopped_ = false;
   connection_->begin(*this, head.method);
   connection_was_reused_ = connection_->is_reused();
-  const bool asks_first =
-      upstream().replay.expect_continue && !request_ended_ &&
-      head.body.kind != http::Framing::none &&
-      !(head.body.kind == http::Framing::length && head.body.length <= upstream().replay.max_body);
+  const bool asks_first = asks_upstream_first();
   head.fields.remove("Expect");
   if (asks_first) head.fields.set("Expect", "100-continue");
   // The last edit before the bytes leave.
@@ -238,13 +236,12 @@ void Exchange::flush_to_upstream(std::string_view data) {
   tail.clear();
 }
 
-// Held for a replay anyway. It takes a connection only once it is whole: slow clients would keep
-// all of them from the others. Who asks by Expect first is told to go on when there is a
-// connection.
-bool Exchange::is_short_body() const {
+// By Expect, whether it wants a body that could not be sent again.
+bool Exchange::asks_upstream_first() const {
+  const settings::Replay& replay = upstream().replay;
   const http::BodyFraming& body = client_.codec().head().body;
-  return invited_body_ && body.kind == http::Framing::length && body.length <= high_water &&
-         body.length <= upstream().replay.max_body;
+  return replay.expect_continue && !request_ended_ && body.kind != http::Framing::none &&
+         !(body.kind == http::Framing::length && body.length <= replay.max_body);
 }
 
 // A refusal of the session, or the end of a reused connection, may ask for it once more.

@@ -51,11 +51,12 @@ class Exchange final : private AnswerHandler,
   ExchangeBuffers& buffers() { return buffers_; }
 
   static constexpr base::Duration continue_patience = std::chrono::seconds(1);
+  static constexpr base::Duration hold_back_patience = std::chrono::seconds(1);
 
  private:
   enum class State {
     beginning,
-    gathering_body,  // short, to be edited, or answered by what it says: whole
+    gathering_body,  // its beginning, or all of one to be edited or answered by what it says
     awaiting_credential,
     awaiting_turn,  // limits of the upstream
     awaiting_connection,
@@ -97,7 +98,7 @@ class Exchange final : private AnswerHandler,
   void on_continue();
   void flush_to_upstream(std::string_view data = {});
   void pass_on(std::string_view data);
-  bool is_short_body() const;
+  bool asks_upstream_first() const;
   bool must_keep_sent_body() const;
   void keep_sent_body(std::string_view data);
   void invite_body();
@@ -105,6 +106,17 @@ class Exchange final : private AnswerHandler,
   bool method_is_replayable() const;
   bool can_replay() const;
   tokens::Replayable replayable() const;
+
+  // Bodies that are held back (exchange_hold.cc).
+  bool holds_back_body() const;
+  std::size_t most_held_back() const;
+  void begin_holding_back();
+  void hold_back(std::string_view data);
+  void on_held_back_long();
+  bool leaves_room();
+  bool must_hold_back_again();
+  void stop_holding_back(std::string_view data);
+  void on_whole_body();
 
   // Messages that carry the session, and logins to be answered by what they say
   // (exchange_edit.cc).
@@ -114,7 +126,6 @@ class Exchange final : private AnswerHandler,
   void gather_login();
   void begin_gathering();
   void keep_gathered(std::string_view data);
-  void send_whole_body(std::string_view data);
   void on_gathered();
   void inspect_message();
   void begin_login_operation();
@@ -146,6 +157,7 @@ class Exchange final : private AnswerHandler,
   void forward_data(std::string_view data);
   void forward_end();
   void flush_to_client();
+  void on_hold_deadline();
   void stop_holding();
   enum class Watching { goes_on, over };
   void release_held(Watching watching);
@@ -188,6 +200,7 @@ class Exchange final : private AnswerHandler,
   // the rest is, and the connection is not used again.
   bool upload_is_stopped_ = false;
   bool invited_body_ = false;
+  bool is_trickling_ = false;  // its beginning was held back, until there was room for it
 
   std::optional<tokens::SessionId> session_;
   tokens::CredentialPtr credential_;
@@ -214,7 +227,7 @@ class Exchange final : private AnswerHandler,
 
   std::size_t last_unsent_ = 0;  // when bytes moved last
   Deadline deadline_;
-  Deadline hold_deadline_;
+  Deadline hold_deadline_;  // of a body's beginning, then of an answer's
 
   // For the access line.
   const base::Time began_;

@@ -139,6 +139,10 @@ void Exchange::on_answer_pause() {
   flush_to_client();
 }
 
+void Exchange::on_hold_deadline() {
+  state_ == State::gathering_body ? on_held_back_long() : stop_holding();
+}
+
 // Time or space is up: the client gets what there is, and the look goes on beside.
 void Exchange::stop_holding() {
   if (state_ != State::holding_answer) return;

@@ -87,25 +87,17 @@ void Exchange::keep_gathered(std::string_view data) {
     if (auto kept = buffers_.edit.add_to_body(data); !kept) on_request_failed(kept.error());
     return;
   }
+  if (buffers_.plan.login == nullptr) return hold_back(data);
   std::string& body = buffers_.held_body;
-  const bool is_whole = body.empty() && data.size() == request().body.length;
-  if (is_whole && buffers_.plan.login == nullptr) return send_whole_body(data);
   if (data.size() > most_login_bytes - body.size()) {
     return on_request_failed(login_too_large());
   }
   body.append(data);
 }
 
-// A short body that came at once: sent from where it is, if it may be sent now.
-void Exchange::send_whole_body(std::string_view data) {
-  deadline_.clear();
-  enter(State::beginning);
-  seek_credential();
-  if (state_ != State::finished) pass_on(data);
-}
-
 void Exchange::on_gathered() {
   if (buffers_.edit.is_begun()) return inspect_message();
+  if (buffers_.plan.login == nullptr) return on_whole_body();
   deadline_.clear();
   seek_credential();
 }

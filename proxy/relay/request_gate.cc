@@ -135,6 +135,16 @@ RequestGate::Slot RequestGate::take(net::EventLoop& loop) {
   return {*this, loop};
 }
 
+RequestGate::Slot RequestGate::take_if_half_free(net::EventLoop& loop) {
+  const std::lock_guard lock(mutex_);
+  if (!rows_.empty() || (limits_.concurrency && 2 * (under_way_ + 1) > *limits_.concurrency)) {
+    return {};
+  }
+  if (!take_token(loop.now(), nanoseconds::zero())) return {};
+  ++under_way_;
+  return {*this, loop};
+}
+
 Result<std::unique_ptr<RequestGate::Wait>> RequestGate::wait(Newcomer newcomer, Waiter& waiter) {
   const Time now = newcomer.loop.now();
   std::shared_ptr<Port> port;  // ends without the lock

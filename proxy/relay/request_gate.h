@@ -61,6 +61,8 @@ class RequestGate : public std::enable_shared_from_this<RequestGate> {
 
   // Empty: it has to wait.
   Slot take(net::EventLoop& loop);
+  // Empty, too, where less than half of `concurrency` would stay free.
+  Slot take_if_half_free(net::EventLoop& loop);
   // After take() gave nothing. Error: rate_limited, the queue is full.
   base::Result<std::unique_ptr<Wait>> wait(Newcomer newcomer, Waiter& waiter);
   // Of a new configuration. What is under way counts, and who waits already stays.

@@ -60,6 +60,8 @@ class UpstreamPool final : private IdleHandler {
 
   // The idle connection that was used last, or null.
   ConnectionPtr take_idle();
+  // With one more carrying a request, half of this worker's share would still be free.
+  bool is_half_free() const { return !lacks_room_ && 2 * (total_ - idle_.size() + 1) <= share_; }
   // A new connection, or one that another exchange gives back first, which is also waited for if
   // the process has no descriptor for a new one. `fresh_only`: a new one.
   enum class Freshness { any, fresh_only };

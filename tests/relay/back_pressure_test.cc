@@ -135,6 +135,7 @@ TEST_CASE("a client that is gone takes its work upstream with it") {
                        ? request("POST /", "Content-Length: 100000", "begin")
                        : request("GET /"));
       bench.settle();
+      if (moment == Moment::sending_body) bench.advance(seconds(1));
       if (moment == Moment::relaying) {
         bench.upstream().send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin");
         bench.settle();
@@ -284,7 +285,7 @@ TEST_CASE("an upstream that closes without an answer, or sends none that counts,
 TEST_CASE("an answer that came before the upstream stopped taking the body still arrives") {
   RelayBench bench(open_file());
   const PeerPtr client = bench.connect();
-  client->send(request("POST /", "Content-Length: 1000000", std::string(1000, 'x')));
+  client->send(request("POST /", "Content-Length: 1000000", std::string(70'000, 'x')));
   bench.settle();
   bench.upstream().set_window(0);
   client->send(std::string(50'000, 'x'));
@@ -313,7 +314,7 @@ TEST_CASE("timers: no head, no body, no further byte") {
     CHECK_FALSE(client->is_closed());
   }
   SECTION("a client that stops within its body is 408") {
-    client->send(request("POST /", "Content-Length: 100000", "begin"));
+    client->send(request("POST /", "Content-Length: 100000", std::string(70'000, 'x')));
     bench.advance(seconds(30));
     const Message got = read_message(client->received());
     CHECK(got.start == "HTTP/1.1 408 Request Timeout");

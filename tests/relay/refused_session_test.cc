@@ -393,7 +393,7 @@ TEST_CASE("a refusal within the body is replayed with what came meanwhile") {
   bench.log_in("old");
   const PeerPtr client = bench.connect();
   client->send(request("POST /", "Transfer-Encoding: chunked", "6\r\nbegin-\r\n"));
-  bench.settle();
+  bench.advance(seconds(1));
   bench.upstream().send(refusal);
   bench.settle();
   client->send("3\r\nmid\r\n");
@@ -414,7 +414,7 @@ TEST_CASE("a body that came in part while its refusal was kept is never sent wit
   bench.log_in("old");
   const PeerPtr client = bench.connect();
   client->send(request("POST /", "Transfer-Encoding: chunked", "6\r\nbegin-\r\n"));
-  bench.settle();
+  bench.advance(seconds(1));
   bench.upstream().send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nno");
   bench.settle();
   client->send("3\r\nmid\r\n");

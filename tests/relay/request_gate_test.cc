@@ -305,6 +305,29 @@ TEST_CASE("with both limits a request needs a place and a token") {
   CHECK(third.is_under_way());
 }
 
+TEST_CASE("half of the places can be left to others") {
+  const auto take = [](Bench& bench) { return bench.gate.take_if_half_free(bench.loops[0]); };
+  Bench bench(at_once(5));
+  std::vector<RequestGate::Slot> slots;
+  while (auto slot = take(bench)) slots.push_back(std::move(slot));
+  CHECK(slots.size() == 2);
+  const auto others = bench.ask_often(4, "other");
+  CHECK(others[2]->is_under_way());
+  CHECK(others[3]->is_waiting());
+  slots.clear();
+  bench.settle();
+  // Four of five are under way now.
+  CHECK(others[3]->is_under_way());
+  CHECK_FALSE(take(bench));
+  Bench single(at_once(1));
+  CHECK_FALSE(take(single));
+  Bench tokens(per_second(1, 2));
+  auto first = take(tokens), second = take(tokens);
+  CHECK(first);
+  CHECK(second);
+  CHECK_FALSE(take(tokens));
+}
+
 TEST_CASE("new limits count what is under way, and set who waits going") {
   Bench bench({std::size_t{1}, seconds(3600), 1, 100});
   std::vector<Asker*> askers = bench.ask_often(3, "a");

@@ -104,7 +104,7 @@ TEST_CASE("a chunked body that turned out short no longer keeps a login waiting"
   bench.log_in("old");
   const PeerPtr client = bench.connect();
   client->send(request("POST /", "Transfer-Encoding: chunked", "5\r\nhello\r\n"));
-  bench.settle();
+  bench.advance(seconds(1));
   bench.reports();
   bench.set_hold(7);
   CHECK(bench.reports().empty());
@@ -196,7 +196,7 @@ TEST_CASE("a final answer instead of 100 never leaves a body with a gap upstream
   bench.log_in("old");
   const PeerPtr client = bench.connect();
   client->send(large_head + large.substr(0, 1000));
-  bench.settle();
+  bench.advance(seconds(1));
   const std::size_t head = bench.upstream().received().size();
   bench.upstream().send("HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nno");
   bench.settle();

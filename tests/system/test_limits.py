@@ -180,7 +180,8 @@ class Concurrency(LimitsTest):
         self.start({"concurrency": 1}, upstream={"timeouts": {"response_header": "2s"}})
         # A body that is still coming has no such time.
         with socket.create_connection(("127.0.0.1", self.proxy.port), TIMEOUT) as sock:
-            sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nx")
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" +
+                         bytes(80_000))
             eventually(lambda: self.proxy.metric("vsaproxy_connections", side="upstream",
                                                  state="active") == 1)
             started = time.monotonic()
@@ -190,6 +191,29 @@ class Concurrency(LimitsTest):
         self.assertIsNotNone(answer.header("Retry-After"))
         self.assertGreaterEqual(seconds, 1.99)
         self.assertLess(seconds, 2 + 3 * SLOWNESS)
+
+    def test_slow_bodies_take_no_turn(self):
+        self.start({"concurrency": 1})
+        framings = {b"Content-Length: 50000": b"x", b"Content-Length: 1000000": b"x",
+                    b"Transfer-Encoding: chunked": b"1\r\nx\r\n",
+                    b"Transfer-Encoding: chunked\r\nExpect: 100-continue": b"1\r\nx\r\n"}
+        with contextlib.ExitStack() as stack:
+            slow = []
+            for fields, byte in framings.items():
+                sock = socket.create_connection(("127.0.0.1", self.proxy.port), TIMEOUT)
+                slow.append((stack.enter_context(sock), byte))
+                sock.sendall(b"POST /slow HTTP/1.1\r\nHost: localhost\r\n" + fields + b"\r\n\r\n")
+            eventually(lambda: self.proxy.metric("vsaproxy_connections", side="client",
+                                                 state="active") == len(slow))
+            started = time.monotonic()
+            while time.monotonic() < started + 2.5:
+                for sock, byte in slow:
+                    sock.sendall(byte)
+                self.assertEqual(self.ask("/quick").status, 200)
+            sock.sendall(b"0\r\n\r\n")
+            self.assertTrue(sock.recv(1000).startswith(b"HTTP/1.1 100"))
+            eventually(lambda: "/slow" in self.server.targets)
+        self.assertEqual(self.server.targets.count("/slow"), 1)
 
     def test_a_reload_with_a_higher_limit_lets_waiting_requests_go(self):
         self.start({"concurrency": 1})

@@ -108,6 +108,10 @@ class SlowAttacks(LoadTest):
     def test_slow_bodies_delay_nobody(self):
         self.measure("slow bodies", self.attack("/sink", "-B", "-i", "2", "-s", "8192", "-x", "10"))
 
+    def test_slow_long_bodies_delay_nobody(self):
+        self.measure("slow long bodies",
+                     self.attack("/sink", "-B", "-i", "2", "-s", "200000", "-x", "10"))
+
     def test_slow_readers_delay_nobody(self):
         self.measure("slow readers", self.attack(f"/large?bytes={ANSWER}", "-X", "-w", "512", "-y",
                                                  "1024", "-n", "2", "-z", "32"))
