@@ -62,7 +62,8 @@ void Exchange::begin() {
   if (editor != nullptr) return begin_edit(*editor);
   prepare_request(session_ ? http::Treatment::strip : http::Treatment::pass);
   if (call != nullptr) return gather_login();
-  if (holds_back_body()) return begin_holding_back();
+  const bool has_body = request().body.kind != http::Framing::none;
+  if (has_body && holds_back_body()) return begin_holding_back();
   seek_credential();
 }
 
@@ -181,7 +182,7 @@ void Exchange::send_request() {
   upload_is_stopped_ = false;
   connection_->begin(*this, head.method);
   connection_was_reused_ = connection_->is_reused();
-  const bool asks_first = asks_upstream_first();
+  const bool asks_first = head.body.kind != http::Framing::none && asks_upstream_first();
   head.fields.remove("Expect");
   if (asks_first) head.fields.set("Expect", "100-continue");
   // The last edit before the bytes leave.
@@ -236,11 +237,11 @@ void Exchange::flush_to_upstream(std::string_view data) {
   tail.clear();
 }
 
-// By Expect, whether it wants a body that could not be sent again.
+// By Expect, whether it wants the body, which could not be sent again.
 bool Exchange::asks_upstream_first() const {
   const settings::Replay& replay = upstream().replay;
   const http::BodyFraming& body = client_.codec().head().body;
-  return replay.expect_continue && !request_ended_ && body.kind != http::Framing::none &&
+  return replay.expect_continue && !request_ended_ &&
          !(body.kind == http::Framing::length && body.length <= replay.max_body);
 }
 

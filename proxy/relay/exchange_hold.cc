@@ -10,10 +10,7 @@
 namespace vsaproxy::relay {
 
 // A client that asks by Expect is invited at once, but for what the upstream itself is asked.
-bool Exchange::holds_back_body() const {
-  return client_.codec().head().body.kind != http::Framing::none &&
-         (invited_body_ || !asks_upstream_first());
-}
+bool Exchange::holds_back_body() const { return invited_body_ || !asks_upstream_first(); }
 
 // So much could be replayed.
 std::size_t Exchange::most_held_back() const {
