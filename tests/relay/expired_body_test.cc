@@ -182,6 +182,22 @@ TEST_CASE("a head whose body does not come is released after 250 ms") {
   CHECK(asked.bench.reports().empty());
 }
 
+TEST_CASE("an answer is held no longer because the body of its request was held back before") {
+  for (const std::size_t rest : {1, 70'000}) {
+    INFO("another " << rest << " bytes");
+    RelayBench bench(session_file());
+    bench.log_in("old");
+    const PeerPtr client = bench.connect();
+    client->send(request("POST /", "Transfer-Encoding: chunked", "1\r\nx\r\n"));
+    bench.settle();
+    client->send(chunked(std::string(rest, 'x'), rest));
+    bench.settle();
+    bench.upstream().send("HTTP/1.1 200 OK\r\n" + json + "\r\nContent-Length: 50\r\n\r\n");
+    bench.advance(milliseconds(250));
+    CHECK(client->received().ends_with("\r\n\r\n"));
+  }
+}
+
 TEST_CASE("an upstream that breaks off while its answer is looked at is 502") {
   for (const bool in_order : {true, false}) {
     Asked asked;
