@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <system_error>
 #include <utility>
 
 #include "proxy/ops/random.h"
@@ -122,12 +123,22 @@ std::unique_ptr<KeyChecker::Check> KeyCheckThread::check(net::EventLoop& loop, K
     const std::lock_guard lock(mutex_);
     const std::size_t cost = cost_of(*ring, shown);
     if (waiting_ > 0 && waiting_ + cost > most_waiting) return nullptr;
+    if (!has_thread()) return nullptr;
     waiting_ += cost;
     jobs_.push_back({&loop, std::move(ring), std::move(shown), ticket->callback()});
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   }
   wake_.notify_one();
   return ticket;
+}
+
+// It starts with the first check; where there are no more threads, perhaps with a later one.
+bool KeyCheckThread::has_thread() {
+  try {
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
 }
 
 void KeyCheckThread::run() {

@@ -54,7 +54,8 @@ class KeyChecker {
   virtual ~KeyChecker() = default;
   // A key that was right before is known again without a check, however busy the checker is.
   virtual Verdict recall(const KeyRing& ring, const ShownKey& shown) = 0;
-  // Calls back in the loop, never from inside this call. Null if too many checks wait already.
+  // Calls back in the loop, never from inside this call. Null if too many checks wait already, or
+  // the system has no thread for them.
   virtual std::unique_ptr<Check> check(net::EventLoop& loop, KeyRingPtr ring, ShownKey shown,
                                        std::function<void(Verdict)> on_checked) = 0;
 };
@@ -81,6 +82,7 @@ class KeyCheckThread final : public KeyChecker {
   class Ticket;
   struct Job;
 
+  bool has_thread();
   void run();
   void remember(const KeyRing& ring, const ShownKey& shown, const std::string& name);
 
@@ -90,7 +92,7 @@ class KeyCheckThread final : public KeyChecker {
   std::size_t waiting_ = 0;                                // hashes to try for them; likewise
   bool is_ending_ = false;                                 // likewise
   std::map<std::string, std::string, std::less<>> known_;  // mark to name; likewise
-  std::thread thread_;                                     // starts with the first check
+  std::thread thread_;
 };
 
 }  // namespace vsaproxy::relay

@@ -7,6 +7,7 @@
 
 #include "proxy/net/event_loop.h"
 #include "tests/support/ensure.h"
+#include "tests/support/no_threads.h"
 
 namespace vsaproxy::relay {
 namespace {
@@ -66,6 +67,16 @@ TEST_CASE("a key is found by itself, or by its name and itself") {
   Bench bench;
   CHECK(bench.verdict_of(tools_ring(), shown("a-tool-key")) == "tool");
   CHECK(bench.verdict_of(tools_ring(), shown("a-tool-key", "tool")) == "tool");
+}
+
+TEST_CASE("where there is no thread for checks none is begun, until there is one") {
+  Bench bench;
+  {
+    const NoThreads none;
+    CHECK(bench.checker.check(bench.loop, tools_ring(), shown("a-tool-key"), [](auto) {}) ==
+          nullptr);
+  }
+  CHECK(bench.verdict_of(tools_ring(), shown("a-tool-key")) == "tool");
 }
 
 TEST_CASE("another key is nobody's, and a key is not another name's") {
