@@ -82,7 +82,7 @@ class Conductor:
                 "url": f"http://127.0.0.1:{self._upstream.port}", "auth": "soak",
                 "timeouts": {"response_header": f"{2000 + number % 3}ms"}}},
             "routes": [{"name": "soak", "match": {"path_prefix": "/"}, "upstream": "soak"},
-                       {"name": "unused", "match": {"path_prefix": f"/unused/{number}/"},
+                       {"name": "unused", "match": {"path_prefix": f"/unused/{number}"},
                         "upstream": "soak"}],
             "admin": {"address": "127.0.0.1:0"}}
 
