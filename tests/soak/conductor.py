@@ -81,9 +81,9 @@ class Conductor:
             "upstreams": {"soak": {
                 "url": f"http://127.0.0.1:{self._upstream.port}", "auth": "soak",
                 "timeouts": {"response_header": f"{2000 + number % 3}ms"}}},
-            "routes": [{"name": "soak", "match": {"path_prefix": "/"}, "upstream": "soak"},
-                       {"name": "unused", "match": {"path_prefix": f"/unused/{number}"},
-                        "upstream": "soak"}],
+            "routes": [{"name": "unused", "match": {"path_prefix": f"/unused/{number}"},
+                        "upstream": "soak"},
+                       {"name": "soak", "match": {"path_prefix": "/"}, "upstream": "soak"}],
             "admin": {"address": "127.0.0.1:0"}}
 
     def _clients(self, prefix=""):
