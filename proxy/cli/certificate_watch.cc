@@ -1,14 +1,22 @@
 #include "proxy/cli/certificate_watch.h"
 
+#include <chrono>
 #include <utility>
 
 namespace vsaproxy::cli {
+namespace {
+
+// A program may fail because of what it asks: the file that changed will not change again.
+constexpr base::Duration retry_pause = std::chrono::minutes(1);
+
+}  // namespace
 
 CertificateWatch::CertificateWatch(net::EventLoop& loop, ops::Log& log)
     : loop_(loop), log_(log), timer_(loop.make_timer([this] { look(); })) {}
 
 void CertificateWatch::watch(relay::RelayConfigPtr config) {
   runs_.clear();
+  retries_.clear();
   config_ = std::move(config);
   stamps_ = config_->tls_stamps;
   timer_->start(interval);
@@ -27,7 +35,10 @@ void CertificateWatch::look_at(std::size_t listener) {
   const settings::Settings& settings = *config_->settings;
   const settings::ListenerTls& tls = *settings.listeners[listener].tls;
   const std::uint64_t stamp = relay::tls_stamp(settings, tls);
-  if (std::exchange(stamps_[listener], stamp) == stamp) return;
+  const auto retry = retries_.find(listener);
+  const bool is_due = retry != retries_.end() && loop_.now() >= retry->second;
+  if (std::exchange(stamps_[listener], stamp) == stamp && !is_due) return;
+  retries_.erase(listener);
   run.start(ops::tls_programs(tls),
             [this, listener](const base::Result<ops::PrintedTexts>& printed) {
               renew(listener, printed);
@@ -44,6 +55,7 @@ void CertificateWatch::renew(std::size_t listener, const base::Result<ops::Print
     log_.write(ops::LogLevel::info, "the certificate of a listener has changed: in use now",
                {{"listener", where.name}});
   } else {
+    if (!printed) retries_[listener] = loop_.now() + retry_pause;
     log_.write(ops::LogLevel::error,
                "the certificate of a listener has changed and is not usable: the former one stays",
                {{"listener", where.name}, {"detail", renewed.error().detail}});

@@ -31,8 +31,9 @@ class CertificateWatch {
   net::EventLoop& loop_;
   ops::Log& log_;
   relay::RelayConfigPtr config_;
-  std::vector<std::uint64_t> stamps_;       // by listener
-  std::map<std::size_t, ProgramRun> runs_;  // by listener
+  std::vector<std::uint64_t> stamps_;          // by listener
+  std::map<std::size_t, ProgramRun> runs_;     // by listener
+  std::map<std::size_t, base::Time> retries_;  // likewise, where a program failed
   std::unique_ptr<net::Timer> timer_;
 };
 

@@ -19,7 +19,8 @@ constexpr std::size_t max_unread = 64 * 1024;
 // How long a client may go on sending after an answer that closes (RFC 9112, 9.6).
 constexpr base::Duration linger_patience = std::chrono::seconds(2);
 // Between two looks at what the client's system has got of an answer that is cut.
-constexpr base::Duration delivery_pause = std::chrono::milliseconds(20);
+constexpr base::Duration shortest_pause = std::chrono::milliseconds(20);
+constexpr base::Duration longest_pause = std::chrono::seconds(1);  // when it takes nothing
 
 http::HeadLimits head_limits(const RelayConfig& config) {
   return {config.settings->limits.header_bytes, config.settings->limits.header_count};
@@ -276,7 +277,9 @@ void ClientConnection::await_delivery() {
     patience_ends_ = now + config_->settings->limits.client_idle_timeout;
   }
   if (left == 0 || now >= patience_ends_) return done();
-  deadline_.set(delivery_pause);
+  const auto idle = std::chrono::ceil<base::Duration>(
+      now + config_->settings->limits.client_idle_timeout - patience_ends_);
+  deadline_.set(std::clamp(idle, shortest_pause, longest_pause));
 }
 
 void ClientConnection::on_bad_request(const Error& error) {

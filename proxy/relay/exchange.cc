@@ -62,9 +62,7 @@ void Exchange::begin() {
   if (editor != nullptr) return begin_edit(*editor);
   prepare_request(session_ ? http::Treatment::strip : http::Treatment::pass);
   if (call != nullptr) return gather_login();
-  const bool has_body = request().body.kind != http::Framing::none;
-  if (has_body && holds_back_body()) return begin_holding_back();
-  seek_credential();
+  hold_back_or_go_on();
 }
 
 void Exchange::note_observed() {

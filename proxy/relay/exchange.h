@@ -108,6 +108,7 @@ class Exchange final : private AnswerHandler,
   tokens::Replayable replayable() const;
 
   // Bodies that are held back (exchange_hold.cc).
+  void hold_back_or_go_on();
   bool holds_back_body() const;
   std::size_t most_held_back() const;
   void begin_holding_back();

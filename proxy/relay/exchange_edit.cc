@@ -83,7 +83,7 @@ void Exchange::begin_gathering() {
 
 void Exchange::keep_gathered(std::string_view data) {
   deadline_.set(upstream().timeouts.idle);
-  if (buffers_.edit.is_begun()) {
+  if (buffers_.edit.has_body()) {
     if (auto kept = buffers_.edit.add_to_body(data); !kept) on_request_failed(kept.error());
     return;
   }
@@ -96,7 +96,7 @@ void Exchange::keep_gathered(std::string_view data) {
 }
 
 void Exchange::on_gathered() {
-  if (buffers_.edit.is_begun()) return inspect_message();
+  if (buffers_.edit.has_body()) return inspect_message();
   if (buffers_.plan.login == nullptr) return on_whole_body();
   deadline_.clear();
   seek_credential();
@@ -110,7 +110,7 @@ void Exchange::inspect_message() {
   }
   if (!edit.login_operation().empty()) return begin_login_operation();
   edit.prepare_fields(request().fields);
-  seek_credential();
+  hold_back_or_go_on();
 }
 
 void Exchange::begin_login_operation() {
@@ -121,6 +121,7 @@ void Exchange::begin_login_operation() {
   if (plan.passes_login) {
     session_.reset();
     buffers_.edit.leave_unedited();
+    return hold_back_or_go_on();
   }
   seek_credential();
 }

@@ -12,6 +12,13 @@ namespace vsaproxy::relay {
 // A client that asks by Expect is invited at once, but for what the upstream itself is asked.
 bool Exchange::holds_back_body() const { return invited_body_ || !asks_upstream_first(); }
 
+// It is known what the request is. A body that was gathered as a whole is not held back again.
+void Exchange::hold_back_or_go_on() {
+  const bool has_body = request().body.kind != http::Framing::none && !buffers_.edit.has_body();
+  if (has_body && holds_back_body()) return begin_holding_back();
+  seek_credential();
+}
+
 // So much could be replayed.
 std::size_t Exchange::most_held_back() const {
   return std::min(high_water, upstream().replay.max_body);

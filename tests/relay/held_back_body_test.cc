@@ -318,4 +318,33 @@ TEST_CASE("a client that leaves within a body that is held back has sent nothing
   }
 }
 
+TEST_CASE("slow bodies that an editor passes leave connections to the others") {
+  RelayBench bench(
+      "version: 1\nlisten: 127.0.0.1:3128\nadmin: off\nupstreams:\n  vsa:\n"
+      "    url: http://127.0.0.1:9280\n    pool: {max_connections: 2}\n"
+      "    auth: {type: kaseya-soap, username: demo, password: {file: p}}\n");
+  bench.log_in("one");
+  std::vector<PeerPtr> slow;
+  for (int i = 0; i < 4; ++i) {
+    slow.push_back(bench.connect());
+    slow.back()->send(request("POST /other/upload", "Content-Length: 10", "slow"));
+    bench.settle();
+  }
+  CHECK(bench.upstreams() == 0);
+  const PeerPtr client = bench.connect();
+  client->send(request("GET /x"));
+  bench.settle();
+  REQUIRE(bench.upstreams() == 1);
+  CHECK(bench.upstream().take().starts_with("GET /x"));
+  bench.upstream().send(answer("200 OK", "ok"));
+  bench.settle();
+  CHECK(read_message(client->received()).body == "ok");
+
+  slow.front()->send("-ended");
+  bench.settle();
+  const std::string sent = bench.upstream().take();
+  CHECK(sent.starts_with("POST /other/upload"));
+  CHECK(sent.ends_with("slow-ended"));
+}
+
 }  // namespace vsaproxy::relay
