@@ -7,7 +7,7 @@ namespace vsaproxy::cli {
 namespace {
 
 // A program may fail because of what it asks: the file that changed will not change again.
-constexpr base::Duration retry_pause = std::chrono::minutes(1);
+constexpr base::Duration retry_pause = std::chrono::seconds(10);
 
 }  // namespace
 

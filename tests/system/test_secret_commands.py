@@ -6,7 +6,7 @@ import signal
 import time
 import unittest
 
-from support import BASE, TOKEN, Authority, SystemTest, eventually, request
+from support import BASE, TIMEOUT, TOKEN, Authority, SystemTest, eventually, request
 
 NEW_TOKEN = "11111111-2222-3333-4444-555555555555"
 
@@ -321,14 +321,17 @@ class TlsCommands(CommandTest):
         done = proxy.command("login")
         self.assertEqual((done.returncode, self.count()), (0, 1), done.stdout)
 
-    def test_a_changed_certificate_waits_for_the_program_that_prints_its_key_alone(self):
-        server = self.authority.issue("proxy")
+    def start_with_printed_listener_key(self, server):
         config = self.tls_config(self.printing())
         config["listeners"].append({"name": "tls", "address": "127.0.0.1:0", "tls": {
             "certificate": {"file": "proxy.crt"},
             "key": {"command": [self.program(f"cat {server.key}", "listener-key")],
                     "timeout": "5m"}}})
-        proxy = self.start_serving(config)
+        return self.start_serving(config)
+
+    def test_a_changed_certificate_waits_for_the_program_that_prints_its_key_alone(self):
+        server = self.authority.issue("proxy")
+        proxy = self.start_with_printed_listener_key(server)
         runs = self.count()
         self.program(f"read line < {self.gate}; cat {server.key}", "listener-key")
         mark = proxy.log_mark()
@@ -340,6 +343,15 @@ class TlsCommands(CommandTest):
         self.gate.write_text("go\n")
         proxy.wait_for_log("the certificate of a listener has changed: in use now", since=mark)
         self.assertEqual(self.count(), runs + 1)
+
+    def test_a_changed_certificate_is_tried_again_if_the_program_failed(self):
+        server = self.authority.issue("proxy")
+        proxy = self.start_with_printed_listener_key(server)
+        self.program("exit 7", "listener-key")
+        self.authority.renew(server, "proxy-2").certificate.replace(server.certificate)
+        proxy.wait_for_log("not usable: the former one stays.*failed with exit status 7")
+        self.program(f"cat {server.key}", "listener-key")
+        proxy.wait_for_log("the certificate of a listener has changed: in use now", 2 * TIMEOUT)
 
 
 if __name__ == "__main__":
