@@ -96,9 +96,10 @@ class Journal:
         if answer.status != status or answer.json()["reason"] != reason:
             return f"{answer.status} {answer.body!r}"
         # The upstream may close a kept connection at the moment at which a request goes out on it
-        # that can't be sent again.
+        # that can't be sent again. It may have been refused before, and be on its way once more.
         is_safe = request.method in IDEMPOTENT and len(request.body) < LARGE
-        is_untouched = not self.events[request.identity] and not self.applied[request.identity]
+        is_untouched = set(self.events[request.identity]) <= {"status-401"} and \
+            not self.applied[request.identity]
         if reason == "upstream_closed" and not is_safe and is_untouched:
             self.outcomes["stale connection"] += 1
             return None
