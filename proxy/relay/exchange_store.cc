@@ -47,19 +47,16 @@ struct ExchangeStore::Slot : ExchangeBuffers {
 };
 
 ExchangeStore::ExchangeStore(DeadlineQueue& deadlines)
-    : quiet_(Deadline::calling<&ExchangeStore::on_quiet>(deadlines, *this)) {}
+    : slots_(most_free),
+      codecs_(most_free),
+      interval_(Deadline::calling<&ExchangeStore::on_interval>(deadlines, *this)) {}
 
 ExchangeStore::~ExchangeStore() = default;
 
 ExchangePtr ExchangeStore::make(Context& context, ClientConnection& client,
                                 const RelayConfig& config, std::size_t listener) {
-  std::unique_ptr<Slot> slot;
-  if (free_.empty()) {
-    slot = std::make_unique<Slot>(*this);
-  } else {
-    slot = std::move(free_.back());
-    free_.pop_back();
-  }
+  auto slot = slots_.take();
+  if (slot == nullptr) slot = std::make_unique<Slot>(*this);
   slot->exchange.emplace(context, client, config, listener, *slot);
   return ExchangePtr(&*slot.release()->exchange);
 }
@@ -72,32 +69,32 @@ void ReturnToStore::operator()(Exchange* exchange) const noexcept {
 void ExchangeStore::take_back(std::unique_ptr<Slot> slot) {
   slot->exchange.reset();
   slot->clear();
-  if (free_.size() >= most_free) return;
-  free_.push_back(std::move(slot));
-  quiet_.set(patience);
+  slots_.put(std::move(slot));
+  expect_interval();
 }
 
 std::unique_ptr<http::H1ServerCodec> ExchangeStore::take_codec(const http::HeadLimits& limits) {
-  if (free_codecs_.empty()) return std::make_unique<http::H1ServerCodec>(limits);
-  auto codec = std::move(free_codecs_.back());
-  free_codecs_.pop_back();
-  // After a reload.
-  if (codec->limits() != limits) return std::make_unique<http::H1ServerCodec>(limits);
-  return codec;
+  auto codec = codecs_.take();
+  // The limits are others after a reload.
+  if (codec != nullptr && codec->limits() == limits) return codec;
+  return std::make_unique<http::H1ServerCodec>(limits);
 }
 
 void ExchangeStore::give_back(std::unique_ptr<http::H1ServerCodec> codec) {
-  if (free_codecs_.size() >= most_free) return;
   codec->reset();
-  free_codecs_.push_back(std::move(codec));
-  quiet_.set(patience);
+  codecs_.put(std::move(codec));
+  expect_interval();
 }
 
-// What a burst needed goes back to the system, not only to the allocator.
-void ExchangeStore::on_quiet() {
-  const bool was_burst = free_.size() >= many;
-  std::vector<std::unique_ptr<Slot>>().swap(free_);
-  std::vector<std::unique_ptr<http::H1ServerCodec>>().swap(free_codecs_);
+void ExchangeStore::expect_interval() {
+  if (!interval_.is_set()) interval_.set(interval);
+}
+
+void ExchangeStore::on_interval() {
+  const bool was_burst = slots_.drop_unused() >= many;
+  codecs_.drop_unused();
+  if (!slots_.empty() || !codecs_.empty()) return interval_.set(interval);
+  // What a burst needed goes back to the system, not only to the allocator.
   if (was_burst) malloc_trim(0);
 }
 

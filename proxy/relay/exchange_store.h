@@ -5,10 +5,10 @@
 
 #include <cstddef>
 #include <memory>
-#include <vector>
 
 #include "proxy/http/h1_codec.h"
 #include "proxy/relay/deadline.h"
+#include "proxy/relay/free_list.h"
 #include "proxy/relay/relay_config.h"
 
 namespace vsaproxy::relay {
@@ -38,20 +38,22 @@ class ExchangeStore {
   std::unique_ptr<http::H1ServerCodec> take_codec(const http::HeadLimits& limits);
   void give_back(std::unique_ptr<http::H1ServerCodec> codec);
 
-  // So much memory is kept for later, and none once no exchange has ended for that long.
+  // At most so many are kept for later, and as many as were in use at once in the last or the
+  // current of such intervals: none when there were no requests.
   static constexpr std::size_t most_free = 256;
-  static constexpr base::Duration patience = std::chrono::seconds(1);
+  static constexpr base::Duration interval = std::chrono::seconds(1);
 
  private:
   friend struct ReturnToStore;
   struct Slot;
 
   void take_back(std::unique_ptr<Slot> slot);
-  void on_quiet();
+  void expect_interval();
+  void on_interval();
 
-  std::vector<std::unique_ptr<Slot>> free_;
-  std::vector<std::unique_ptr<http::H1ServerCodec>> free_codecs_;
-  Deadline quiet_;
+  FreeList<Slot> slots_;
+  FreeList<http::H1ServerCodec> codecs_;
+  Deadline interval_;
 };
 
 }  // namespace vsaproxy::relay
