@@ -92,13 +92,13 @@ class SocketDial final : public Dial, private StreamHandler {
     timer_->stop();
     if (next_ > 1) resolver_.prefer(target_.host, addresses_[next_ - 1]);
     if (target_.tls == nullptr) {
-      finish(std::make_unique<SocketStream>(loop_, std::move(socket_)));
+      finish(std::make_unique<SocketStream>(loop_, std::move(socket_), Urgency::goes_on));
       return;
     }
     timer_->start(target_.tls_timeout);
-    tls_stream_ =
-        std::make_unique<TlsStream>(loop_, std::move(socket_), target_.tls->new_connection(),
-                                    [this] { finish(std::move(tls_stream_)); });
+    tls_stream_ = std::make_unique<TlsStream>(loop_, std::move(socket_), Urgency::goes_on,
+                                              target_.tls->new_connection(),
+                                              [this] { finish(std::move(tls_stream_)); });
     tls_stream_->set_handler(this);
   }
 

@@ -10,6 +10,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
 #include "proxy/net/handles.h"
+#include "proxy/net/readable_set.h"
 
 namespace vsaproxy::net {
 
@@ -49,6 +50,9 @@ class EventLoop {
   virtual void bury(Buried object) = 0;
 };
 
+// Whose sockets are read first: what goes on with work that has been begun, or what begins more.
+enum class Urgency { goes_on, begins };
+
 // The real one, on libevent. Made by any thread, run by one.
 class LibeventLoop final : public EventLoop {
  public:
@@ -69,6 +73,9 @@ class LibeventLoop final : public EventLoop {
   // Calls back on each delivery of the signal, as part of a turn. Destroying the handle ends it.
   EventHandle watch_signal(int number, std::function<void()> on_signal);
   event_base* base() { return base_.get(); }
+  ReadableSet& readable(Urgency urgency) {
+    return urgency == Urgency::begins ? beginning_ : going_on_;
+  }
 
  private:
   void bury(Buried object) override;
@@ -77,6 +84,8 @@ class LibeventLoop final : public EventLoop {
   void empty_grave();
 
   EventBaseHandle base_;
+  ReadableSet going_on_;
+  ReadableSet beginning_;
   FileDescriptor wake_fd_;
   EventHandle wake_event_;
   std::mutex mutex_;

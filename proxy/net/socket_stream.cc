@@ -22,17 +22,14 @@ constexpr std::size_t kept_capacity = 0;
 
 }  // namespace
 
-SocketStream::SocketStream(LibeventLoop& loop, FileDescriptor socket) : socket_(std::move(socket)) {
-  read_event_.assign(
-      loop.base(), socket_.get(), EV_READ | EV_PERSIST,
-      [](evutil_socket_t, short, void* self) noexcept {
-        static_cast<SocketStream*>(self)->on_read_event();
-      },
-      this);
-  event_add(read_event_.get(), nullptr);
+SocketStream::SocketStream(LibeventLoop& loop, FileDescriptor socket, Urgency urgency)
+    : loop_(loop), readable_(loop.readable(urgency)), socket_(std::move(socket)) {
+  readable_.add(socket_.get(), *this);
 }
 
-SocketStream::~SocketStream() = default;
+SocketStream::~SocketStream() {
+  if (reading_) readable_.remove(socket_.get(), *this);
+}
 
 ReadResult SocketStream::read(std::span<char> into) {
   const ssize_t n = recv(socket_.get(), into.data(), into.size(), 0);
@@ -63,7 +60,7 @@ void SocketStream::want_write_event() {
   if (!write_event_) {
     write_event_ = std::make_unique<Event>();
     write_event_->assign(
-        event_get_base(read_event_.get()), socket_.get(), EV_WRITE,
+        loop_.base(), socket_.get(), EV_WRITE,
         [](evutil_socket_t, short, void* self) noexcept {
           static_cast<SocketStream*>(self)->on_write_event();
         },
@@ -129,9 +126,9 @@ void SocketStream::set_reading(bool on) {
   if (on == reading_) return;
   reading_ = on;
   if (on) {
-    event_add(read_event_.get(), nullptr);
+    readable_.add(socket_.get(), *this);
   } else {
-    event_del(read_event_.get());
+    readable_.remove(socket_.get(), *this);
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // Stream over a connected, non-blocking socket, plain or with TLS. Sockets and SSL are driven
-// directly: one persistent read event, a write event only while bytes are unsent.
+// directly: watched for reading all the time, a write event only while bytes are unsent.
 
 #include <functional>
 #include <memory>
@@ -13,9 +13,9 @@
 
 namespace vsaproxy::net {
 
-class SocketStream : public Stream {
+class SocketStream : public Stream, protected ReadableSet::Reader {
  public:
-  SocketStream(LibeventLoop& loop, FileDescriptor socket);
+  SocketStream(LibeventLoop& loop, FileDescriptor socket, Urgency urgency);
   ~SocketStream() override;
   SocketStream(const SocketStream&) = delete;
   SocketStream& operator=(const SocketStream&) = delete;
@@ -33,15 +33,16 @@ class SocketStream : public Stream {
   // Sends what it can of the parts now. Sets broken_ on failure. Returns the bytes taken.
   virtual std::size_t send_now(std::span<const std::string_view> parts);
   virtual void end_sending();
-  virtual void on_read_event();
+  void on_read_event() override;
   virtual void on_write_event();
   std::size_t note_sent(ssize_t n);
   void want_write_event();
   void flush();
   void keep(std::span<const std::string_view> parts, std::size_t taken);
 
+  LibeventLoop& loop_;
+  ReadableSet& readable_;
   FileDescriptor socket_;
-  Event read_event_;
   std::unique_ptr<Event> write_event_;  // made when first needed
   StreamHandler* handler_ = nullptr;
   std::string unsent_;
@@ -55,7 +56,7 @@ class TlsStream final : public SocketStream {
  public:
   // The SSL object is ready to connect or accept. `on_established` is called from the loop when the
   // handshake is done, before any on_readable(); may be empty.
-  TlsStream(LibeventLoop& loop, FileDescriptor socket, SslHandle ssl,
+  TlsStream(LibeventLoop& loop, FileDescriptor socket, Urgency urgency, SslHandle ssl,
             std::function<void()> on_established);
   ~TlsStream() override;
 

@@ -206,10 +206,10 @@ void Worker::admit(std::size_t listener, net::FileDescriptor socket, std::string
   if (tls) {
     auto made = tls->new_connection();
     trust = made.trust;
-    stream =
-        std::make_unique<net::TlsStream>(loop_, std::move(socket), std::move(made.ssl), nullptr);
+    stream = std::make_unique<net::TlsStream>(loop_, std::move(socket), net::Urgency::begins,
+                                              std::move(made.ssl), nullptr);
   } else {
-    stream = std::make_unique<net::SocketStream>(loop_, std::move(socket));
+    stream = std::make_unique<net::SocketStream>(loop_, std::move(socket), net::Urgency::begins);
   }
   auto client = std::make_unique<ClientConnection>(*this, *this, std::move(stream), listener,
                                                    std::move(peer), std::move(access), trust);
