@@ -22,8 +22,10 @@ using base::Result;
 using ops::LogLevel;
 using settings::Settings;
 
-// Descriptors for everything but client and upstream connections.
+// Descriptors for files, the log, our own pages, logins and what else comes and goes.
 constexpr rlim_t reserved_descriptors = 64;
+// libevent's, one to wake it, two sets of sockets.
+constexpr rlim_t descriptors_of_loop = 4;
 
 // What stays open over a reload: an address; with port 0 the listener's own.
 std::string socket_key(const settings::Listener& listener) {
@@ -55,6 +57,18 @@ Result<net::ListeningSockets::Access> socket_access(const settings::UnixSocket& 
     access.group = *group;
   }
   return access;
+}
+
+int worker_count(const Settings& settings) {
+  if (settings.workers > 0) return settings.workers;
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+// Of everything but client and upstream connections.
+rlim_t own_descriptors(const Settings& settings) {
+  const auto workers = static_cast<rlim_t>(worker_count(settings));
+  return reserved_descriptors + descriptors_of_loop * (workers + 1) +
+         workers * settings.listeners.size();
 }
 
 // The loader can't know where a socket of systemd's listens.
@@ -101,11 +115,6 @@ Server::~Server() {
   for (const auto& worker : workers_) worker->join();
 }
 
-int Server::worker_count() const {
-  if (settings_->workers > 0) return settings_->workers;
-  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-}
-
 // Raises the soft limit to the hard one; what still does not fit is lowered, with a warning.
 std::shared_ptr<const Settings> Server::fit_descriptor_limit(
     std::shared_ptr<const Settings> settings) {
@@ -117,7 +126,7 @@ std::shared_ptr<const Settings> Server::fit_descriptor_limit(
   for (const auto& upstream : settings->upstreams) {
     upstream_connections += upstream.pool.max_connections;
   }
-  const rlim_t taken = reserved_descriptors + upstream_connections;
+  const rlim_t taken = own_descriptors(*settings) + upstream_connections;
   const rlim_t fitting = limit.rlim_cur > taken + 1 ? limit.rlim_cur - taken : 1;
   if (settings->limits.connections <= fitting) return settings;
   log_->write(LogLevel::warning, "limits.connections is lowered to fit the descriptor limit",
@@ -132,7 +141,7 @@ std::shared_ptr<const Settings> Server::fit_descriptor_limit(
 Result<void> Server::start() {
   settings_ = fit_descriptor_limit(std::move(settings_));
   own_metrics_.gauge("vsaproxy_build_info", {VSAPROXY_VERSION}).set(1);
-  const int count = worker_count();
+  const int count = worker_count(*settings_);
   for (int i = 0; i < count; ++i) {
     workers_.push_back(std::make_unique<relay::Worker>(
         relay::Worker::Share{i, count}, relay::Worker::Shared{key_checker_, client_counts_},

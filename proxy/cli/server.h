@@ -46,7 +46,6 @@ class Server {
  private:
   using Sockets = std::map<std::string, std::unique_ptr<net::ListeningSockets>>;
 
-  int worker_count() const;
   std::shared_ptr<const settings::Settings> fit_descriptor_limit(
       std::shared_ptr<const settings::Settings> settings);
   base::Result<void> open_listeners(const settings::Settings& settings, Sockets& fresh);

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "proxy/net/readable_set.h"
+
 namespace vsaproxy::net {
 namespace {
 
@@ -47,15 +49,15 @@ EventBaseHandle make_base() {
 }
 
 // Few at a time begin something, so that those before them get on.
-constexpr int most_going_on = 64;
-constexpr int most_beginning = 16;
+constexpr std::size_t most_going_on = 4096;
+constexpr std::size_t most_beginning = 16;
 
 }  // namespace
 
 LibeventLoop::LibeventLoop()
     : base_(make_base()),
-      going_on_(base_.get(), most_going_on),
-      beginning_(base_.get(), most_beginning),
+      going_on_(std::make_unique<ReadableSet>(base_.get(), most_going_on)),
+      beginning_(std::make_unique<ReadableSet>(base_.get(), most_beginning, going_on_.get())),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!base_ || !wake_fd_) std::abort();  // no memory or no descriptors at start
   wake_event_.reset(event_new(
@@ -70,6 +72,10 @@ LibeventLoop::LibeventLoop()
 }
 
 LibeventLoop::~LibeventLoop() { empty_grave(); }
+
+ReadableSet& LibeventLoop::readable(Urgency urgency) {
+  return urgency == Urgency::begins ? *beginning_ : *going_on_;
+}
 
 Time LibeventLoop::now() {
   if (!now_is_known_) {

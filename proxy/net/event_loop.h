@@ -10,12 +10,13 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
 #include "proxy/net/handles.h"
-#include "proxy/net/readable_set.h"
 
 namespace vsaproxy::net {
 
 using base::Duration;
 using base::Time;
+
+class ReadableSet;
 
 // Destroying it cancels. Its own thread only.
 class Timer {
@@ -50,7 +51,8 @@ class EventLoop {
   virtual void bury(Buried object) = 0;
 };
 
-// Whose sockets are read first: what goes on with work that has been begun, or what begins more.
+// What is read from a socket: in each turn everything that goes on with work, then a little of what
+// begins more.
 enum class Urgency { goes_on, begins };
 
 // The real one, on libevent. Made by any thread, run by one.
@@ -73,9 +75,7 @@ class LibeventLoop final : public EventLoop {
   // Calls back on each delivery of the signal, as part of a turn. Destroying the handle ends it.
   EventHandle watch_signal(int number, std::function<void()> on_signal);
   event_base* base() { return base_.get(); }
-  ReadableSet& readable(Urgency urgency) {
-    return urgency == Urgency::begins ? beginning_ : going_on_;
-  }
+  ReadableSet& readable(Urgency urgency);
 
  private:
   void bury(Buried object) override;
@@ -84,8 +84,8 @@ class LibeventLoop final : public EventLoop {
   void empty_grave();
 
   EventBaseHandle base_;
-  ReadableSet going_on_;
-  ReadableSet beginning_;
+  std::unique_ptr<ReadableSet> going_on_;
+  std::unique_ptr<ReadableSet> beginning_;
   FileDescriptor wake_fd_;
   EventHandle wake_event_;
   std::mutex mutex_;

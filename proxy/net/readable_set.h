@@ -1,8 +1,11 @@
 #pragma once
-// Which of many sockets have something to read, a few of them in each turn of the loop: what has
-// been begun gets its turns in between, so little is under way at a time, and that stays in the
-// CPU's cache. The sockets' own epoll set; the loop watches the set. One thread.
+// Which of many sockets have something to read, and whose turn it is. The sockets' own epoll set;
+// the loop watches the set. One thread.
 
+#include <sys/epoll.h>
+
+#include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "proxy/net/handles.h"
@@ -22,32 +25,40 @@ class ReadableSet {
 
    private:
     friend class ReadableSet;
+    static constexpr auto nowhere = std::numeric_limits<std::size_t>::max();
+    std::size_t place_ = nowhere;  // among those whose turn is now
     bool is_called_ = false;
   };
 
-  // Calls at most `most_in_turn` (64 or less) readers in one turn of the base's loop.
-  ReadableSet(event_base* base, int most_in_turn);
+  // In one turn of the base's loop it calls at most `most_in_turn` readers that are readable, each
+  // once, and as many that call() named; before them all that are readable in the set `before`, if
+  // there is one, which outlives this one.
+  ReadableSet(event_base* base, std::size_t most_in_turn, ReadableSet* before = nullptr);
   ReadableSet(const ReadableSet&) = delete;
   ReadableSet& operator=(const ReadableSet&) = delete;
 
-  // Until remove(), which comes before the socket is closed or the reader destroyed. A socket that
-  // the kernel has no memory to watch stays silent, and ends by its owner's deadline.
-  void add(int socket, Reader& reader);
+  // Until remove(), which comes before the socket is closed or the reader destroyed. False if the
+  // kernel can't watch it; then only call() has an effect.
+  [[nodiscard]] bool add(int socket, Reader& reader);
   void remove(int socket, Reader& reader);
-  // Calls a reader that was added once in the next turn, whatever the socket says: the bytes are
+  // Calls a reader that was added once in a turn to come, whatever the socket says: the bytes are
   // elsewhere.
   void call(Reader& reader);
 
  private:
-  void on_readable();
+  void on_turn();
   void on_call();
+  void serve_readable();
+  void take_up(Reader& reader);
   void serve_current();
 
+  std::size_t most_in_turn_;
+  ReadableSet* before_;
   FileDescriptor set_;
   Event readable_;
   Event call_;  // a timer: it comes after the next look at all sockets
-  int most_in_turn_;
   std::vector<Reader*> called_;
+  std::vector<epoll_event> found_;
   // Those whose turn is now; null: removed meanwhile.
   std::vector<Reader*> current_;
 };

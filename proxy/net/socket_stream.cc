@@ -24,14 +24,20 @@ constexpr std::size_t kept_capacity = 0;
 
 SocketStream::SocketStream(LibeventLoop& loop, FileDescriptor socket, Urgency urgency)
     : loop_(loop), readable_(loop.readable(urgency)), socket_(std::move(socket)) {
-  readable_.add(socket_.get(), *this);
+  watch();
 }
 
 SocketStream::~SocketStream() {
   if (reading_) readable_.remove(socket_.get(), *this);
 }
 
+void SocketStream::watch() {
+  is_watched_ = readable_.add(socket_.get(), *this);
+  if (!is_watched_) readable_.call(*this);
+}
+
 ReadResult SocketStream::read(std::span<char> into) {
+  if (!is_watched_) return {IoStatus::failed, 0};
   const ssize_t n = recv(socket_.get(), into.data(), into.size(), 0);
   if (n > 0) return {IoStatus::ok, static_cast<std::size_t>(n)};
   if (n == 0) return {IoStatus::end, 0};
@@ -126,7 +132,7 @@ void SocketStream::set_reading(bool on) {
   if (on == reading_) return;
   reading_ = on;
   if (on) {
-    readable_.add(socket_.get(), *this);
+    watch();
   } else {
     readable_.remove(socket_.get(), *this);
   }
@@ -151,6 +157,12 @@ std::size_t SocketStream::undelivered() const {
 void SocketStream::reset_on_close() {
   const linger now{.l_onoff = 1, .l_linger = 0};
   setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+std::optional<base::Error> SocketStream::failure() const {
+  if (is_watched_) return std::nullopt;
+  return base::Error{base::ErrorKind::overloaded,
+                     "the kernel watches no more sockets: see fs.epoll.max_user_watches"};
 }
 
 }  // namespace vsaproxy::net

@@ -1,6 +1,6 @@
 #pragma once
 // Stream over a connected, non-blocking socket, plain or with TLS. Sockets and SSL are driven
-// directly: watched for reading all the time, a write event only while bytes are unsent.
+// directly: watched while reading is on, a write event only while bytes are unsent.
 
 #include <functional>
 #include <memory>
@@ -9,6 +9,7 @@
 
 #include "proxy/net/event_loop.h"
 #include "proxy/net/handles.h"
+#include "proxy/net/readable_set.h"
 #include "proxy/net/stream.h"
 
 namespace vsaproxy::net {
@@ -28,6 +29,7 @@ class SocketStream : public Stream, protected ReadableSet::Reader {
   void set_reading(bool on) override;
   void finish_writing() override;
   void reset_on_close() override;
+  std::optional<base::Error> failure() const override;
 
  protected:
   // Sends what it can of the parts now. Sets broken_ on failure. Returns the bytes taken.
@@ -39,6 +41,7 @@ class SocketStream : public Stream, protected ReadableSet::Reader {
   void want_write_event();
   void flush();
   void keep(std::span<const std::string_view> parts, std::size_t taken);
+  void watch();
 
   LibeventLoop& loop_;
   ReadableSet& readable_;
@@ -48,6 +51,7 @@ class SocketStream : public Stream, protected ReadableSet::Reader {
   std::string unsent_;
   std::size_t sent_ = 0;  // of unsent_
   bool reading_ = true;
+  bool is_watched_ = true;  // false: the kernel had no room for that, so it can't be read
   bool broken_ = false;
   bool finishing_ = false;
 };
@@ -64,7 +68,7 @@ class TlsStream final : public SocketStream {
   void set_reading(bool on) override;
   void reset_on_close() override;
   std::vector<std::string> peer_dns_names() const override;
-  std::optional<base::Error> failure() const override { return failure_; }
+  std::optional<base::Error> failure() const override;
   // True if the session came from an earlier connection.
   bool is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 
@@ -75,6 +79,7 @@ class TlsStream final : public SocketStream {
   void on_read_event() override;
   void on_write_event() override;
   void handshake();
+  void fail_handshake(const base::Error& error);
   base::Error handshake_error(int code) const;
   base::Error handshake_failure(std::string reason) const;
   void note_late_refusal();

@@ -57,7 +57,8 @@ class Stream {
   // The DNS names of the peer's certificate, which has been verified; none without one.
   virtual std::vector<std::string> peer_dns_names() const { return {}; }
   // After read() has failed: why, if more is known than that the connection is broken. Errors:
-  // upstream_tls, where nothing that was sent has been read.
+  // upstream_tls, where nothing that was sent has been read; overloaded, where the kernel can't
+  // watch one more socket.
   virtual std::optional<base::Error> failure() const { return std::nullopt; }
 };
 

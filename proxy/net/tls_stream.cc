@@ -77,9 +77,13 @@ void TlsStream::handshake() {
     want_write_event();
     return;
   }
+  fail_handshake(handshake_error(code));
+}
+
+void TlsStream::fail_handshake(const base::Error& error) {
   broken_ = true;
   SocketStream::set_reading(false);
-  if (handler_ != nullptr) handler_->on_failed(handshake_error(code));
+  if (handler_ != nullptr) handler_->on_failed(error);
 }
 
 base::Error TlsStream::handshake_error(int code) const {
@@ -114,7 +118,12 @@ void TlsStream::note_late_refusal() {
   failure_ = handshake_failure(reason_text(error));
 }
 
+std::optional<base::Error> TlsStream::failure() const {
+  return failure_ ? failure_ : SocketStream::failure();
+}
+
 ReadResult TlsStream::read(std::span<char> into) {
+  if (!is_watched_) return {IoStatus::failed, 0};
   if (!established_) return {broken_ ? IoStatus::failed : IoStatus::would_block, 0};
   clear_errors();
   std::size_t n = 0;
@@ -191,6 +200,7 @@ void TlsStream::end_sending() {
 
 void TlsStream::on_read_event() {
   if (!established_) {
+    if (!is_watched_) return fail_handshake(*SocketStream::failure());
     handshake();
     if (!established_ || SSL_has_pending(ssl_.get()) == 0) return;
   }

@@ -358,6 +358,10 @@ void ClientConnection::close_in_order() {
 
 void ClientConnection::on_deadline() {
   const settings::Limits& limits = config_->settings->limits;
+  // What came in time may wait for its turn to be read.
+  const Phase late = phase_;
+  if (late == Phase::idle || late == Phase::reading_head) on_readable();
+  if (phase_ != late) return;
   switch (phase_) {
     case Phase::idle:
     case Phase::discarding:

@@ -91,11 +91,14 @@ void ExchangeStore::expect_interval() {
 }
 
 void ExchangeStore::on_interval() {
-  const bool was_burst = slots_.drop_unused() >= many;
+  const std::size_t unused = slots_.drop_unused();
   codecs_.drop_unused();
-  if (!slots_.empty() || !codecs_.empty()) return interval_.set(interval);
-  // What a burst needed goes back to the system, not only to the allocator.
-  if (was_burst) malloc_trim(0);
+  dropped_ += unused;
+  if (!slots_.empty() || !codecs_.empty()) interval_.set(interval);
+  // What a burst needed goes back to the system, not only to the allocator, once it is over.
+  if (unused > 0 || dropped_ < many) return;
+  dropped_ = 0;
+  malloc_trim(0);
 }
 
 }  // namespace vsaproxy::relay

@@ -54,6 +54,7 @@ class ExchangeStore {
   FreeList<Slot> slots_;
   FreeList<http::H1ServerCodec> codecs_;
   Deadline interval_;
+  std::size_t dropped_ = 0;  // slots, since memory went back to the system
 };
 
 }  // namespace vsaproxy::relay

@@ -150,6 +150,35 @@ TEST_CASE("a connection without a request closes silently") {
   CHECK(bench.gauge("vsaproxy_connections", {"client", "idle"}) == 0);
 }
 
+TEST_CASE("what came in time is served, though its turn to be read comes after the deadline") {
+  RelayBench bench(open_file("", "limits: {client_header_timeout: 10s, client_idle_timeout: 20s}"));
+  const PeerPtr client = bench.connect();
+  SECTION("a whole head on a new connection") {
+    client->send_behind_others(request("GET /"));
+    bench.advance(seconds(10));
+  }
+  SECTION("the rest of a head") {
+    const std::string whole = request("GET /");
+    client->send(whole.substr(0, 9));
+    bench.settle();
+    client->send_behind_others(whole.substr(9));
+    bench.advance(seconds(10));
+  }
+  SECTION("the next request on a connection that was idle") {
+    client->send(request("GET /"));
+    bench.settle();
+    bench.upstream().send(answer("200 OK", "before"));
+    bench.settle();
+    client->take();
+    client->send_behind_others(request("GET /"));
+    bench.advance(seconds(20));
+  }
+  bench.upstream().send(answer("200 OK", "hello"));
+  bench.settle();
+  CHECK(read_message(client->take()).body == "hello");
+  CHECK_FALSE(client->is_closed());
+}
+
 TEST_CASE("an idle connection that gave its memory back still serves") {
   RelayBench bench(open_file());
   const PeerPtr client = bench.connect();

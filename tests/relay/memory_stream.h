@@ -23,6 +23,8 @@ class MemoryPeer {
 
   // To the proxy.
   void send(std::string_view bytes);
+  // The same, but the proxy is not told: others are read before.
+  void send_behind_others(std::string_view bytes) { to_proxy_.append(bytes); }
   void end();
   // What was sent before is still read, then the connection is broken both ways.
   void fail();

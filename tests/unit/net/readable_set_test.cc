@@ -42,7 +42,7 @@ class Bench {
  public:
   CountingReader& add() {
     readers.push_back(std::make_unique<CountingReader>());
-    set.add(readers.back()->socket.get(), *readers.back());
+    REQUIRE(set.add(readers.back()->socket.get(), *readers.back()));
     return *readers.back();
   }
   void remove(CountingReader& reader) { set.remove(reader.socket.get(), reader); }
@@ -115,7 +115,7 @@ TEST_CASE("a reader that was removed is not called until it is added again") {
   reader.send_bytes(1);
   bench.turn();
   CHECK(reader.calls == 0);
-  bench.set.add(reader.socket.get(), reader);
+  REQUIRE(bench.set.add(reader.socket.get(), reader));
   bench.turn();
   CHECK(reader.calls == 1);
 }
@@ -150,7 +150,60 @@ TEST_CASE("a reader that was to be called and is removed is not called") {
   bench.remove(reader);
   bench.turn();
   CHECK(reader.calls == 0);
-  bench.set.add(reader.socket.get(), reader);
+  REQUIRE(bench.set.add(reader.socket.get(), reader));
+  bench.set.call(reader);
+  bench.turn();
+  CHECK(reader.calls == 1);
+}
+
+TEST_CASE("so many readers that are called in one turn, the rest in the next") {
+  Bench bench;
+  for (int i = 0; i < 10; ++i) bench.set.call(bench.add());
+  bench.turn();
+  CHECK(bench.calls() == most_in_turn);
+  bench.turn();
+  bench.turn();
+  for (const auto& reader : bench.readers) CHECK(reader->calls == 1);
+}
+
+TEST_CASE("a set without a limit that matters calls all that are readable, each once in a turn") {
+  EventBaseHandle base(event_base_new());
+  ReadableSet set(base.get(), 4096);
+  std::vector<std::unique_ptr<CountingReader>> readers;
+  for (int i = 0; i < 200; ++i) {
+    readers.push_back(std::make_unique<CountingReader>());
+    REQUIRE(set.add(readers.back()->socket.get(), *readers.back()));
+    readers.back()->send_bytes(9);
+  }
+  // It looks at more sockets at a time when there are more.
+  for (int turn = 0; turn < 3; ++turn) event_base_loop(base.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  std::vector<int> before;
+  for (const auto& reader : readers) before.push_back(reader->calls);
+  event_base_loop(base.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  for (std::size_t i = 0; i < readers.size(); ++i) CHECK(readers[i]->calls == before[i] + 1);
+}
+
+TEST_CASE("what is readable in the set before comes first, whichever came first") {
+  const bool was_first = GENERATE(true, false);
+  EventBaseHandle base(event_base_new());
+  ReadableSet before(base.get(), 64);
+  ReadableSet after(base.get(), 64, &before);
+  std::vector<int> order;
+  CountingReader one, other;
+  one.also = [&] { order.push_back(1); };
+  other.also = [&] { order.push_back(2); };
+  REQUIRE(before.add(one.socket.get(), one));
+  REQUIRE(after.add(other.socket.get(), other));
+  (was_first ? one : other).send_bytes(1);
+  (was_first ? other : one).send_bytes(1);
+  event_base_loop(base.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  CHECK(order == std::vector{1, 2});
+}
+
+TEST_CASE("what the kernel can't watch is not added, but can be called") {
+  Bench bench;
+  CountingReader reader;
+  CHECK_FALSE(bench.set.add(-1, reader));
   bench.set.call(reader);
   bench.turn();
   CHECK(reader.calls == 1);
