@@ -3,10 +3,11 @@
 #include <event2/thread.h>
 #include <sys/eventfd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
-#include "proxy/net/readable_set.h"
+#include "proxy/net/read_turns.h"
 
 namespace vsaproxy::net {
 namespace {
@@ -38,7 +39,16 @@ class LibeventTimer final : public Timer {
   Event event_;
 };
 
+// libevent's warnings would go to standard error, past the log. Whoever asked for what failed knows
+// that, and reports it where it matters; what makes libevent abort is still said.
+void quieten_libevent() {
+  event_set_log_callback([](int severity, const char* message) {
+    if (severity >= EVENT_LOG_ERR) std::fprintf(stderr, "libevent: %s\n", message);
+  });
+}
+
 EventBaseHandle make_base() {
+  quieten_libevent();
   struct ConfigFree {
     void operator()(event_config* config) const { event_config_free(config); }
   };
@@ -49,15 +59,13 @@ EventBaseHandle make_base() {
 }
 
 // Few at a time begin something, so that those before them get on.
-constexpr std::size_t most_going_on = 4096;
-constexpr std::size_t most_beginning = 16;
+constexpr ReadTurns::Limits beginning{.in_turn = 16, .in_loop = 64};
 
 }  // namespace
 
 LibeventLoop::LibeventLoop()
     : base_(make_base()),
-      going_on_(std::make_unique<ReadableSet>(base_.get(), most_going_on)),
-      beginning_(std::make_unique<ReadableSet>(base_.get(), most_beginning, going_on_.get())),
+      read_turns_(std::make_unique<ReadTurns>(base_.get(), beginning)),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!base_ || !wake_fd_) std::abort();  // no memory or no descriptors at start
   wake_event_.reset(event_new(
@@ -72,10 +80,6 @@ LibeventLoop::LibeventLoop()
 }
 
 LibeventLoop::~LibeventLoop() { empty_grave(); }
-
-ReadableSet& LibeventLoop::readable(Urgency urgency) {
-  return urgency == Urgency::begins ? *beginning_ : *going_on_;
-}
 
 Time LibeventLoop::now() {
   if (!now_is_known_) {

@@ -16,7 +16,7 @@ namespace vsaproxy::net {
 using base::Duration;
 using base::Time;
 
-class ReadableSet;
+class ReadTurns;
 
 // Destroying it cancels. Its own thread only.
 class Timer {
@@ -51,10 +51,6 @@ class EventLoop {
   virtual void bury(Buried object) = 0;
 };
 
-// What is read from a socket: in each turn everything that goes on with work, then a little of what
-// begins more.
-enum class Urgency { goes_on, begins };
-
 // The real one, on libevent. Made by any thread, run by one.
 class LibeventLoop final : public EventLoop {
  public:
@@ -75,7 +71,7 @@ class LibeventLoop final : public EventLoop {
   // Calls back on each delivery of the signal, as part of a turn. Destroying the handle ends it.
   EventHandle watch_signal(int number, std::function<void()> on_signal);
   event_base* base() { return base_.get(); }
-  ReadableSet& readable(Urgency urgency);
+  ReadTurns& read_turns() { return *read_turns_; }
 
  private:
   void bury(Buried object) override;
@@ -84,8 +80,7 @@ class LibeventLoop final : public EventLoop {
   void empty_grave();
 
   EventBaseHandle base_;
-  std::unique_ptr<ReadableSet> going_on_;
-  std::unique_ptr<ReadableSet> beginning_;
+  std::unique_ptr<ReadTurns> read_turns_;
   FileDescriptor wake_fd_;
   EventHandle wake_event_;
   std::mutex mutex_;

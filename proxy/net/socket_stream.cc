@@ -23,21 +23,14 @@ constexpr std::size_t kept_capacity = 0;
 }  // namespace
 
 SocketStream::SocketStream(LibeventLoop& loop, FileDescriptor socket, Urgency urgency)
-    : loop_(loop), readable_(loop.readable(urgency)), socket_(std::move(socket)) {
+    : Reader(loop.read_turns(), socket.get(), urgency), loop_(loop), socket_(std::move(socket)) {
   watch();
 }
 
-SocketStream::~SocketStream() {
-  if (reading_) readable_.remove(socket_.get(), *this);
-}
-
-void SocketStream::watch() {
-  is_watched_ = readable_.add(socket_.get(), *this);
-  if (!is_watched_) readable_.call(*this);
-}
+SocketStream::~SocketStream() { unwatch(); }
 
 ReadResult SocketStream::read(std::span<char> into) {
-  if (!is_watched_) return {IoStatus::failed, 0};
+  if (!is_watched()) return {IoStatus::failed, 0};
   const ssize_t n = recv(socket_.get(), into.data(), into.size(), 0);
   if (n > 0) return {IoStatus::ok, static_cast<std::size_t>(n)};
   if (n == 0) return {IoStatus::end, 0};
@@ -134,7 +127,7 @@ void SocketStream::set_reading(bool on) {
   if (on) {
     watch();
   } else {
-    readable_.remove(socket_.get(), *this);
+    unwatch();
   }
 }
 
@@ -160,7 +153,7 @@ void SocketStream::reset_on_close() {
 }
 
 std::optional<base::Error> SocketStream::failure() const {
-  if (is_watched_) return std::nullopt;
+  if (is_watched()) return std::nullopt;
   return base::Error{base::ErrorKind::overloaded,
                      "the kernel watches no more sockets: see fs.epoll.max_user_watches"};
 }

@@ -9,12 +9,12 @@
 
 #include "proxy/net/event_loop.h"
 #include "proxy/net/handles.h"
-#include "proxy/net/readable_set.h"
+#include "proxy/net/read_turns.h"
 #include "proxy/net/stream.h"
 
 namespace vsaproxy::net {
 
-class SocketStream : public Stream, protected ReadableSet::Reader {
+class SocketStream : public Stream, protected ReadTurns::Reader {
  public:
   SocketStream(LibeventLoop& loop, FileDescriptor socket, Urgency urgency);
   ~SocketStream() override;
@@ -41,17 +41,14 @@ class SocketStream : public Stream, protected ReadableSet::Reader {
   void want_write_event();
   void flush();
   void keep(std::span<const std::string_view> parts, std::size_t taken);
-  void watch();
 
   LibeventLoop& loop_;
-  ReadableSet& readable_;
   FileDescriptor socket_;
   std::unique_ptr<Event> write_event_;  // made when first needed
   StreamHandler* handler_ = nullptr;
   std::string unsent_;
   std::size_t sent_ = 0;  // of unsent_
   bool reading_ = true;
-  bool is_watched_ = true;  // false: the kernel had no room for that, so it can't be read
   bool broken_ = false;
   bool finishing_ = false;
 };

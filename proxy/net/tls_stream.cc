@@ -123,14 +123,14 @@ std::optional<base::Error> TlsStream::failure() const {
 }
 
 ReadResult TlsStream::read(std::span<char> into) {
-  if (!is_watched_) return {IoStatus::failed, 0};
+  if (!is_watched()) return {IoStatus::failed, 0};
   if (!established_) return {broken_ ? IoStatus::failed : IoStatus::would_block, 0};
   clear_errors();
   std::size_t n = 0;
   if (SSL_read_ex(ssl_.get(), into.data(), into.size(), &n) == 1) {
     has_read_ = true;
     // What OpenSSL holds already makes no socket readable: ask for another turn.
-    if (reading_ && SSL_has_pending(ssl_.get()) == 1) readable_.call(*this);
+    if (reading_ && SSL_has_pending(ssl_.get()) == 1) call_later();
     return {IoStatus::ok, n};
   }
   const int code = SSL_get_error(ssl_.get(), 0);
@@ -200,7 +200,7 @@ void TlsStream::end_sending() {
 
 void TlsStream::on_read_event() {
   if (!established_) {
-    if (!is_watched_) return fail_handshake(*SocketStream::failure());
+    if (!is_watched()) return fail_handshake(*SocketStream::failure());
     handshake();
     if (!established_ || SSL_has_pending(ssl_.get()) == 0) return;
   }
@@ -243,7 +243,7 @@ std::vector<std::string> TlsStream::peer_dns_names() const {
 void TlsStream::set_reading(bool on) {
   SocketStream::set_reading(on);
   if (on && established_ && SSL_has_pending(ssl_.get()) == 1) {
-    readable_.call(*this);
+    call_later();
   }
 }
 
