@@ -24,8 +24,8 @@ using settings::Settings;
 
 // Descriptors for files, the log, our own pages, logins and what else comes and goes.
 constexpr rlim_t reserved_descriptors = 64;
-// libevent's, one to wake it, one for a crowd of clients.
-constexpr rlim_t descriptors_of_loop = 3;
+// libevent's three, one to wake it, one for a crowd of clients.
+constexpr rlim_t descriptors_of_loop = 5;
 
 // What stays open over a reload: an address; with port 0 the listener's own.
 std::string socket_key(const settings::Listener& listener) {

@@ -59,7 +59,10 @@ class SocketDial final : public Dial, private StreamHandler {
             static_cast<SocketDial*>(self)->on_connect_event();
           },
           this));
-      event_add(connecting_.get(), nullptr);
+      if (event_add(connecting_.get(), nullptr) != 0) {
+        last_error_ = unwatched_socket();
+        continue;
+      }
       timer_->start(target_.connect_timeout);
       return;
     }

@@ -3,7 +3,6 @@
 #include <event2/thread.h>
 #include <sys/eventfd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
@@ -39,16 +38,7 @@ class LibeventTimer final : public Timer {
   Event event_;
 };
 
-// libevent's warnings would go to standard error, past the log. Whoever asked for what failed knows
-// that, and reports it where it matters; what makes libevent abort is still said.
-void quieten_libevent() {
-  event_set_log_callback([](int severity, const char* message) {
-    if (severity >= EVENT_LOG_ERR) std::fprintf(stderr, "libevent: %s\n", message);
-  });
-}
-
 EventBaseHandle make_base() {
-  quieten_libevent();
   struct ConfigFree {
     void operator()(event_config* config) const { event_config_free(config); }
   };

@@ -120,13 +120,16 @@ ReadTurns::ReadTurns(event_base* base, Limits limits)
 }
 
 void ReadTurns::on_readable(Reader& reader) {
-  if (reader.urgency_ == Urgency::goes_on) return reader.on_read_event();
+  if (reader.urgency_ == Urgency::goes_on) {
+    reader.leave();
+    return reader.on_read_event();
+  }
   if (!reader.is_alone()) return;
   reader.enter_before(beginning_);
   have_turn();
 }
 
-// Behind all that is due in this turn of the loop.
+// Behind all sockets that are readable in this turn of the loop, or in the next one.
 void ReadTurns::have_turn() {
   if (event_pending(turn_.get(), EV_TIMEOUT, nullptr) == 0)
     event_active(turn_.get(), EV_TIMEOUT, 1);
@@ -139,9 +142,11 @@ void ReadTurns::on_turn() {
   if (!going_on_.is_alone() || !beginning_.is_alone()) event_add(turn_.get(), &in_next_turn);
 }
 
+// At more than are served in a turn, and those that wait are found again: so that a place in the
+// crowd's own order is not a second queue, behind which the loop's readers would not have to wait.
 void ReadTurns::look_at_crowd() {
   std::array<epoll_event, most_in_look> found;
-  const int most = std::min(limits_.in_turn, static_cast<int>(found.size()));
+  const int most = static_cast<int>(found.size());
   const int count = std::max(epoll_wait(crowd_.get(), found.data(), most, 0), 0);
   for (const epoll_event& event : std::span(found).first(static_cast<std::size_t>(count))) {
     auto& reader = *static_cast<Reader*>(event.data.ptr);
@@ -155,6 +160,10 @@ void ReadTurns::serve(Link& waiting, int most) {
   for (int i = 0; i < most && !now.is_alone(); ++i) {
     auto& reader = static_cast<Reader&>(now.next());
     reader.leave();
+    if (reader.watch_ == Reader::Watch::crowd && beginning_in_loop_ < limits_.in_loop) {
+      reader.unwatch();
+      reader.watch();
+    }
     reader.on_read_event();
   }
   waiting.next().take_all(now);

@@ -47,7 +47,7 @@ class ReadTurns {
     void watch();
     // Comes before the socket is closed.
     void unwatch();
-    // False: the kernel had no room for that. One call of on_read_event() comes then.
+    // False after watch(): the kernel had no room for that. One call of on_read_event() comes then.
     bool is_watched() const { return is_watched_; }
     // on_read_event() once more, soon, whatever the socket says: the bytes are elsewhere.
     void call_later();

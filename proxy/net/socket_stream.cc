@@ -17,10 +17,17 @@ namespace vsaproxy::net {
 namespace {
 
 constexpr std::size_t max_parts = 8;
+// So little is copied together: that costs less than a list of parts costs the kernel.
+constexpr std::size_t most_copied = 1024;
 // An emptied buffer above this is given back: an idle connection owns none.
 constexpr std::size_t kept_capacity = 0;
 
 }  // namespace
+
+base::Error unwatched_socket() {
+  return {base::ErrorKind::overloaded,
+          "the kernel watches no more sockets: see fs.epoll.max_user_watches"};
+}
 
 SocketStream::SocketStream(LibeventLoop& loop, FileDescriptor socket, Urgency urgency)
     : Reader(loop.read_turns(), socket.get(), urgency), loop_(loop), socket_(std::move(socket)) {
@@ -65,19 +72,31 @@ void SocketStream::want_write_event() {
         },
         this);
   }
-  event_add(write_event_->get(), nullptr);
+  if (event_add(write_event_->get(), nullptr) == 0) return;
+  is_unwatched_for_writing_ = true;
+  broken_ = true;
+  call_later();
 }
 
 std::size_t SocketStream::send_now(std::span<const std::string_view> parts) {
-  std::array<iovec, max_parts> vectors{};
-  std::size_t count = 0;
+  std::array<iovec, max_parts> vectors;
+  std::size_t count = 0, size = 0;
   for (const std::string_view part : parts.first(std::min(parts.size(), max_parts))) {
     if (part.empty()) continue;
     vectors[count++] = {.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()};
+    size += part.size();
   }
   if (count == 0) return 0;
   if (count == 1) {
     return note_sent(send(socket_.get(), vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL));
+  }
+  if (size <= most_copied) {
+    std::array<char, most_copied> copy;
+    char* end = copy.data();
+    for (const iovec& part : std::span(vectors).first(count)) {
+      end = std::copy_n(static_cast<const char*>(part.iov_base), part.iov_len, end);
+    }
+    return note_sent(send(socket_.get(), copy.data(), size, MSG_NOSIGNAL));
   }
   msghdr message{};
   message.msg_iov = vectors.data();
@@ -96,10 +115,7 @@ void SocketStream::flush() {
   const std::string_view rest = std::string_view(unsent_).substr(sent_);
   sent_ += send_now({&rest, 1});
   if (broken_) {
-    unsent_.clear();
-    sent_ = 0;
-    handler_->on_failed(
-        {base::ErrorKind::upstream_closed, "the peer closed while we were sending"});
+    lose_unsent({base::ErrorKind::upstream_closed, "the peer closed while we were sending"});
     return;
   }
   if (unsent() > 0) {
@@ -113,8 +129,16 @@ void SocketStream::flush() {
   handler_->on_drained();
 }
 
+void SocketStream::lose_unsent(const base::Error& error) {
+  unsent_.clear();
+  sent_ = 0;
+  handler_->on_failed(error);
+}
+
 void SocketStream::on_read_event() {
-  if (handler_ != nullptr) handler_->on_readable();
+  if (handler_ == nullptr) return;
+  if (is_unwatched_for_writing_ && unsent() > 0) return lose_unsent(unwatched_socket());
+  handler_->on_readable();
 }
 
 void SocketStream::on_write_event() {
@@ -153,9 +177,8 @@ void SocketStream::reset_on_close() {
 }
 
 std::optional<base::Error> SocketStream::failure() const {
-  if (is_watched()) return std::nullopt;
-  return base::Error{base::ErrorKind::overloaded,
-                     "the kernel watches no more sockets: see fs.epoll.max_user_watches"};
+  if (is_watched() && !is_unwatched_for_writing_) return std::nullopt;
+  return unwatched_socket();
 }
 
 }  // namespace vsaproxy::net

@@ -14,6 +14,9 @@
 
 namespace vsaproxy::net {
 
+// Of a socket for which the kernel had no room in an epoll set: overloaded.
+base::Error unwatched_socket();
+
 class SocketStream : public Stream, protected ReadTurns::Reader {
  public:
   SocketStream(LibeventLoop& loop, FileDescriptor socket, Urgency urgency);
@@ -40,6 +43,7 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   std::size_t note_sent(ssize_t n);
   void want_write_event();
   void flush();
+  void lose_unsent(const base::Error& error);
   void keep(std::span<const std::string_view> parts, std::size_t taken);
 
   LibeventLoop& loop_;
@@ -50,6 +54,7 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   std::size_t sent_ = 0;  // of unsent_
   bool reading_ = true;
   bool broken_ = false;
+  bool is_unwatched_for_writing_ = false;
   bool finishing_ = false;
 };
 

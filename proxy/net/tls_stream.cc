@@ -200,7 +200,7 @@ void TlsStream::end_sending() {
 
 void TlsStream::on_read_event() {
   if (!established_) {
-    if (!is_watched()) return fail_handshake(*SocketStream::failure());
+    if (const auto error = SocketStream::failure()) return fail_handshake(*error);
     handshake();
     if (!established_ || SSL_has_pending(ssl_.get()) == 0) return;
   }

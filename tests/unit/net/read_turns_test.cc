@@ -220,6 +220,34 @@ TEST_CASE("whoever waits gets a turn, in the crowd and beside it, though all hav
   for (const auto& reader : bench.readers) CHECK(reader->calls >= 8);
 }
 
+TEST_CASE("a large crowd and those beside it get as many turns each") {
+  EventBaseHandle base(event_base_new());
+  ReadTurns turns(base.get(), {.in_turn = 16, .in_loop = 64});
+  std::vector<std::unique_ptr<CountingReader>> readers;
+  for (int i = 0; i < 400; ++i) {
+    readers.push_back(std::make_unique<CountingReader>(turns, Urgency::begins));
+    readers.back()->send_bytes(99);
+  }
+  for (int i = 0; i < 600; ++i) event_base_loop(base.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  for (const auto& reader : readers) {
+    CHECK(reader->calls >= 18);  // 24 for each
+    CHECK(reader->calls <= 34);
+  }
+}
+
+TEST_CASE("who comes from the crowd into the loop's places is not called less or more for it") {
+  EventBaseHandle base(event_base_new());
+  ReadTurns turns(base.get(), {.in_turn = 4, .in_loop = 2});
+  std::vector<std::unique_ptr<CountingReader>> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.push_back(std::make_unique<CountingReader>(turns, Urgency::begins));
+    readers.back()->send_bytes(9);
+  }
+  readers.erase(readers.begin(), readers.begin() + 2);
+  for (int i = 0; i < 20; ++i) event_base_loop(base.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  for (const auto& reader : readers) CHECK(reader->calls == 9);
+}
+
 TEST_CASE("a reader that ends while it waits is not called") {
   Bench bench;
   for (int i = 0; i < 10; ++i) bench.add().send_bytes(1);
