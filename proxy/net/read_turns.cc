@@ -131,8 +131,8 @@ void ReadTurns::on_readable(Reader& reader) {
 
 // Behind all sockets that are readable in this turn of the loop, or in the next one.
 void ReadTurns::have_turn() {
-  if (event_pending(turn_.get(), EV_TIMEOUT, nullptr) == 0)
-    event_active(turn_.get(), EV_TIMEOUT, 1);
+  if (event_pending(turn_.get(), EV_TIMEOUT, nullptr) != 0) return;
+  event_active(turn_.get(), EV_TIMEOUT, 1);
 }
 
 void ReadTurns::on_turn() {

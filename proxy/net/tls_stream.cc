@@ -142,7 +142,7 @@ ReadResult TlsStream::read(std::span<char> into) {
     case SSL_ERROR_WANT_WRITE:
       read_wants_write_ = true;
       want_write_event();
-      return {IoStatus::would_block, 0};
+      return {broken_ ? IoStatus::failed : IoStatus::would_block, 0};
     case SSL_ERROR_ZERO_RETURN:
       return {IoStatus::end, 0};
     default:
