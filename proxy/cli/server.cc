@@ -26,6 +26,7 @@ using settings::Settings;
 constexpr rlim_t reserved_descriptors = 64;
 // libevent's three, one to wake it, one for a crowd of clients.
 constexpr rlim_t descriptors_of_loop = 5;
+constexpr rlim_t descriptors_of_splicer = 2;
 
 // What stays open over a reload: an address; with port 0 the listener's own.
 std::string socket_key(const settings::Listener& listener) {
@@ -68,7 +69,7 @@ int worker_count(const Settings& settings) {
 rlim_t own_descriptors(const Settings& settings) {
   const auto workers = static_cast<rlim_t>(worker_count(settings));
   return reserved_descriptors + descriptors_of_loop * (workers + 1) +
-         workers * settings.listeners.size();
+         workers * (descriptors_of_splicer + settings.listeners.size());
 }
 
 // The loader can't know where a socket of systemd's listens.

@@ -34,6 +34,11 @@ class BodyDecoder {
   // an error, not before the next start().
   base::Result<Decoded> decode(std::string_view input);
 
+  // What is to come of a body that has no framing but its length; else 0.
+  std::uint64_t plain_left() const { return state_ == State::content ? remaining_ : 0; }
+  // So much of it passes by, fewer bytes than plain_left(): what ends the body is decoded.
+  void skip_plain(std::uint64_t bytes) { remaining_ -= bytes; }
+
   // The connection was closed by the sender. Fine for Framing::until_close and after the end;
   // otherwise the body is truncated: client_gone or upstream_closed.
   base::Result<void> finish_at_close();

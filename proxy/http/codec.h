@@ -4,6 +4,7 @@
 // encode_*.
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -55,6 +56,8 @@ class ServerCodec {
   virtual EncodedData encode_data(std::string_view data) = 0;
   // Only for a complete body. `trailers` may be null; they are lost where the framing has none.
   virtual void encode_end(const Fields* trailers, std::string& out) = 0;
+  // The body goes out as it is, so that it may pass without encode_data().
+  virtual bool writes_plain() const = 0;
 
   // The connection ends with this answer; known at encode_head, which says so to the client.
   virtual bool wants_close() const = 0;
@@ -82,6 +85,10 @@ class ClientCodec {
   // Consumes the front of the input. Bytes after the end of the answer, or before a request, are an
   // error. Errors: upstream_protocol, after which the connection must be closed.
   virtual base::Result<Event> next(std::string_view& input) = 0;
+  // How much of a body is still to come that has no framing but its length: it may pass without
+  // next(), which is told so, but for its last byte.
+  virtual std::uint64_t plain_left() const = 0;
+  virtual void skip_plain(std::uint64_t bytes) = 0;
   // The upstream closed before `end`: gives `end` if that ends the body, else upstream_closed.
   virtual base::Result<Event> end_of_input() = 0;
   // From an interim or head event to the next one; may be edited.

@@ -1,6 +1,7 @@
 #pragma once
 // HTTP/1.1 (RFC 9112) behind the codec interfaces. Owned by a connection; one thread; pure.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,9 @@ class BodyEncoder {
   void start(BodyFraming framing, Output output);
   EncodedData encode(std::string_view data);
   void finish(const Fields* trailers, std::string& out);
+  bool writes_plain() const {
+    return output_ == Output::written && framing_ != Framing::none && framing_ != Framing::chunked;
+  }
 
  private:
   Framing framing_ = Framing::none;
@@ -40,6 +44,7 @@ class H1ServerCodec final : public ServerCodec {
   void encode_head(const ResponseHead& head, std::string& out) override;
   EncodedData encode_data(std::string_view data) override { return encoder_.encode(data); }
   void encode_end(const Fields* trailers, std::string& out) override;
+  bool writes_plain() const override { return encoder_.writes_plain(); }
   bool wants_close() const override { return close_; }
   void close_after_answer() override { close_ = true; }
   bool is_idle() const override { return state_ == State::head && gatherer_.is_empty(); }
@@ -73,6 +78,10 @@ class H1ClientCodec final : public ClientCodec {
   EncodedData encode_data(std::string_view data) override { return encoder_.encode(data); }
   void encode_end(const Fields* trailers, std::string& out) override;
   base::Result<Event> next(std::string_view& input) override;
+  std::uint64_t plain_left() const override {
+    return state_ == State::body ? decoder_.plain_left() : 0;
+  }
+  void skip_plain(std::uint64_t bytes) override { decoder_.skip_plain(bytes); }
   base::Result<Event> end_of_input() override;
   ResponseHead& head() override { return head_; }
   Fields& trailers() override { return decoder_.trailers(); }

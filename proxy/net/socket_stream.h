@@ -32,6 +32,7 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   void set_reading(bool on) override;
   void finish_writing() override;
   void reset_on_close() override;
+  int plain_socket() const override { return is_watched() ? socket_.get() : -1; }
   std::optional<base::Error> failure() const override;
 
  protected:
@@ -69,6 +70,7 @@ class TlsStream final : public SocketStream {
   ReadResult read(std::span<char> into) override;
   void set_reading(bool on) override;
   void reset_on_close() override;
+  int plain_socket() const override { return -1; }
   std::vector<std::string> peer_dns_names() const override;
   std::optional<base::Error> failure() const override;
   // True if the session came from an earlier connection.

@@ -54,6 +54,9 @@ class Stream {
   virtual void finish_writing() = 0;
   // Makes destruction tell the peer that the message was cut (TCP reset) instead of a plain end.
   virtual void reset_on_close() = 0;
+  // The socket whose bytes are the stream's own, nothing of which is kept here unread; -1: it has
+  // none such.
+  virtual int plain_socket() const { return -1; }
   // The DNS names of the peer's certificate, which has been verified; none without one.
   virtual std::vector<std::string> peer_dns_names() const { return {}; }
   // After read() has failed: why, if more is known than that the connection is broken. Errors:

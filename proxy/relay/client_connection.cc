@@ -314,7 +314,20 @@ void ClientConnection::answer_without_exchange(const Error& error) {
 }
 
 void ClientConnection::write(std::span<const std::string_view> parts) {
-  if (is_broken_ || stream_->write(parts)) return;
+  if (!is_broken_ && !stream_->write(parts)) note_broken();
+}
+
+std::optional<net::ReadResult> ClientConnection::splice(net::Stream& from, std::size_t most) {
+  net::Splicer& splicer = context_.splicer();
+  if (is_broken_ || stream_->unsent() > 0 || !splicer.can_move(from, *stream_)) {
+    return std::nullopt;
+  }
+  const net::Splicer::Moved moved = splicer.move(from, *stream_, most);
+  if (!moved.is_taken) note_broken();
+  return moved.read;
+}
+
+void ClientConnection::note_broken() {
   // Reading brings the end, and with it the exchange's.
   is_broken_ = true;
   stream_->set_reading(true);

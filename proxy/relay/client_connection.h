@@ -58,6 +58,8 @@ class ClientConnection final : private net::StreamHandler {
   std::string_view scheme() const { return trust_ == net::plain_trust ? "http" : "https"; }
   // False if the client is gone; the exchange hears of it through cancel().
   void write(std::span<const std::string_view> parts);
+  // Bytes of the stream go to the client as they are, as far as both sides can; nothing if not.
+  std::optional<net::ReadResult> splice(net::Stream& from, std::size_t most);
   std::size_t unsent() const { return stream_->unsent(); }
   // Input is being taken: the exchange hears when there is no more (on_request_pause).
   bool is_processing() const { return is_processing_; }
@@ -104,6 +106,7 @@ class ClientConnection final : private net::StreamHandler {
   void on_deadline();
   void close_in_order();
   void await_delivery();
+  void note_broken();
   void done();
   enum class Activity { idle, active };
   void count_as(Activity activity);

@@ -5,6 +5,7 @@
 
 #include "proxy/base/clock.h"
 #include "proxy/net/event_loop.h"
+#include "proxy/net/splicer.h"
 #include "proxy/ops/log.h"
 #include "proxy/relay/client_counts.h"
 #include "proxy/relay/deadline.h"
@@ -39,6 +40,7 @@ class Context {
   virtual UpstreamPool& pool(const RelayConfig& config, std::size_t upstream) = 0;
   // Read buffer, shared by all connections of the worker: its content is gone with the next read.
   virtual std::span<char> scratch() = 0;
+  virtual net::Splicer& splicer() = 0;
   // New text for each exchange, unique in this process and hard to guess.
   virtual RequestId next_request_id() = 0;
   virtual base::WallTime wall_now() = 0;

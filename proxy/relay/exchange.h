@@ -144,6 +144,7 @@ class Exchange final : private AnswerHandler,
   void on_answer_head() override;
   void on_answer_data(std::string_view data) override;
   void on_answer_end() override;
+  std::optional<net::ReadResult> on_answer_spliceable(net::Stream& from, std::size_t most) override;
   void on_answer_pause() override;
   void on_upstream_failed(const base::Error& error) override;
   void on_upstream_drained() override;
@@ -158,6 +159,8 @@ class Exchange final : private AnswerHandler,
   void forward_data(std::string_view data);
   void forward_end();
   void flush_to_client();
+  void heed_client();
+  void count_sent(std::size_t bytes);
   void on_hold_deadline();
   void stop_holding();
   enum class Watching { goes_on, over };

@@ -245,8 +245,26 @@ void Exchange::forward_data(std::string_view data) {
   buffers_.to_client.append(parts[0]);
   data_to_client_ = parts[1];
   buffers_.tail_to_client.assign(parts[2]);
-  bytes_out_ += data.size();
-  context_.metrics().bytes_out().add(data.size());
+  count_sent(data.size());
+}
+
+void Exchange::count_sent(std::size_t bytes) {
+  bytes_out_ += bytes;
+  context_.metrics().bytes_out().add(bytes);
+}
+
+std::optional<net::ReadResult> Exchange::on_answer_spliceable(net::Stream& from, std::size_t most) {
+  if (state_ != State::relaying_answer || is_watching_ || !client_.codec().writes_plain()) {
+    return std::nullopt;
+  }
+  flush_to_client();
+  const auto spliced = client_.splice(from, most);
+  if (spliced && spliced->status == net::IoStatus::ok) {
+    note_progress();
+    count_sent(spliced->bytes);
+    heed_client();
+  }
+  return spliced;
 }
 
 void Exchange::forward_end() {
@@ -270,6 +288,11 @@ void Exchange::flush_to_client() {
   data_to_client_ = {};
   buffers_.tail_to_client.clear();
   if (state_ == State::finished || !connection_) return;
+  heed_client();
+}
+
+// One that does not take all that it was sent makes the upstream wait.
+void Exchange::heed_client() {
   last_unsent_ = unsent();
   if (client_.unsent() > high_water && !upstream_is_paused_) {
     connection_->set_reading(false);

@@ -3,6 +3,14 @@
 #include <utility>
 
 namespace vsaproxy::relay {
+namespace {
+
+// Less than that is copied: it costs no more.
+constexpr std::uint64_t least_spliced = 64 * 1024;
+// The end of a body is read: what the upstream sends behind it must be seen.
+constexpr std::uint64_t read_at_end = 16 * 1024;
+
+}  // namespace
 
 using base::Error;
 using base::ErrorKind;
@@ -33,7 +41,8 @@ void UpstreamConnection::write(std::span<const std::string_view> parts) {
 }
 
 void UpstreamConnection::on_readable() {
-  const net::ReadResult result = stream_->read(scratch_);
+  const std::optional<net::ReadResult> spliced = splice_answer();
+  const net::ReadResult result = spliced ? *spliced : stream_->read(scratch_);
   if (result.status == net::IoStatus::would_block) return;
   if (handler_ == nullptr) {
     // Whatever comes while nobody asked, an end or bytes, makes the connection unfit.
@@ -44,7 +53,8 @@ void UpstreamConnection::on_readable() {
   }
   switch (result.status) {
     case net::IoStatus::ok:
-      return read_answer({scratch_.data(), result.bytes});
+      if (!spliced) read_answer({scratch_.data(), result.bytes});
+      return;
     case net::IoStatus::end: {
       is_sound_ = false;
       const auto event = codec_.end_of_input();
@@ -59,6 +69,14 @@ void UpstreamConnection::on_readable() {
                 codec_.saw_any_byte() ? "the upstream broke the connection within its answer"
                                       : "the upstream broke the connection without an answer"}));
   }
+}
+
+std::optional<net::ReadResult> UpstreamConnection::splice_answer() {
+  const std::uint64_t left = codec_.plain_left();
+  if (handler_ == nullptr || left < least_spliced) return std::nullopt;
+  const auto spliced = handler_->on_answer_spliceable(*stream_, left - read_at_end);
+  if (spliced && spliced->status == net::IoStatus::ok) codec_.skip_plain(spliced->bytes);
+  return spliced;
 }
 
 void UpstreamConnection::read_answer(std::string_view input) {

@@ -21,6 +21,10 @@ class AnswerHandler {
   virtual void on_answer_head() = 0;
   virtual void on_answer_data(std::string_view data) = 0;
   virtual void on_answer_end() = 0;
+  // Up to `most` bytes of the body's content can be had from the stream, and then go unseen. What
+  // came of trying to read them; nothing if they are to be given to on_answer_data().
+  virtual std::optional<net::ReadResult> on_answer_spliceable(net::Stream& from,
+                                                              std::size_t most) = 0;
   // What was read is used up: `data` of the calls before is about to go.
   virtual void on_answer_pause() = 0;
   // No more will come. Errors: upstream_closed, upstream_protocol.
@@ -65,6 +69,7 @@ class UpstreamConnection final : private net::StreamHandler {
   void on_readable() override;
   void on_drained() override;
   void on_failed(const base::Error& error) override;
+  std::optional<net::ReadResult> splice_answer();
   void read_answer(std::string_view input);
   // False when the handler is gone or done.
   bool deliver(const http::Event& event);

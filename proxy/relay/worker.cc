@@ -52,6 +52,7 @@ Worker::Worker(Share share, const Shared& shared, net::Resolver& resolver,
       metric_set_(metrics),
       metrics_(metrics),
       scratch_(scratch_size),
+      splicer_(scratch_),
       sweep_timer_(loop_.make_timer([this] { sweep_pools(); })),
       id_key_(random_key()) {}
 

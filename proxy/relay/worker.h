@@ -15,6 +15,7 @@
 #include "proxy/net/event_loop.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/peer_identity.h"
+#include "proxy/net/pipe_splicer.h"
 #include "proxy/ops/log.h"
 #include "proxy/ops/metrics.h"
 #include "proxy/relay/client_connection.h"
@@ -76,6 +77,7 @@ class Worker final : public Context, public ClientOwner {
   UpstreamPool& pool(const RelayConfig& config, std::size_t upstream) override;
   RequestCounters& counters(const RelayConfig& config) override { return use_of(config).counters; }
   std::span<char> scratch() override { return scratch_; }
+  net::Splicer& splicer() override { return splicer_; }
   RequestId next_request_id() override;
   base::WallTime wall_now() override { return std::chrono::system_clock::now(); }
   KeyChecker& key_checker() override { return shared_.key_checker; }
@@ -109,6 +111,7 @@ class Worker final : public Context, public ClientOwner {
   ops::MetricSet& metric_set_;
   RelayMetrics metrics_;
   std::vector<char> scratch_;
+  net::PipeSplicer splicer_;
   RelayConfigPtr config_;
   std::vector<std::unique_ptr<UpstreamPool>> pools_;
   std::list<ConfigUse> config_uses_;  // the newest last

@@ -20,6 +20,7 @@
 #include "proxy/tokens/token_view.h"
 #include "tests/relay/fake_dialer.h"
 #include "tests/relay/fake_key_checker.h"
+#include "tests/relay/memory_splicer.h"
 #include "tests/relay/memory_stream.h"
 #include "tests/support/manual_loop.h"
 
@@ -64,6 +65,7 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
   std::size_t clients() const { return clients_.size(); }
   void drain();
 
+  const MemorySplicer& spliced() const { return splicer_; }
   FakeDialer& dialer() { return dialer_; }
   // Connections to upstreams in the order of dialling.
   MemoryPeer& upstream(std::size_t i = 0);
@@ -97,6 +99,7 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
   UpstreamPool& pool(const RelayConfig& config, std::size_t upstream) override;
   RequestCounters& counters(const RelayConfig&) override { return *counters_; }
   std::span<char> scratch() override { return scratch_; }
+  net::Splicer& splicer() override { return splicer_; }
   RequestId next_request_id() override { return RequestId(++ids_); }
   base::WallTime wall_now() override { return base::WallTime(seconds(1'700'000'000)); }
   KeyChecker& key_checker() override { return key_checker_; }
@@ -123,6 +126,7 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
   RelayMetrics metrics_;
   std::optional<RequestCounters> counters_;
   std::vector<char> scratch_;
+  MemorySplicer splicer_;
   FakeDialer dialer_;
   tokens::TokenView view_;
   RelayConfigPtr config_;

@@ -402,7 +402,7 @@ class Connections(ClientsTest):
                 [os.environ["VSAPROXY"], "run", "-c", str(proxy.config_path)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=proxy.directory,
                 preexec_fn=few)
-        proxy.wait_for_log(r"limits\.connections is lowered.*configured=10000 used=293 "
+        proxy.wait_for_log(r"limits\.connections is lowered.*configured=10000 used=291 "
                            r"descriptors=400")
 
 

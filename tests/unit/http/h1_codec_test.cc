@@ -275,6 +275,47 @@ TEST_CASE("bytes outside of an answer are refused") {
   CHECK_FALSE(upstream.codec.can_reuse());
 }
 
+TEST_CASE("what is left of a body with a length may pass by, and the rest is read as ever") {
+  H1ClientCodec codec(HeadLimits{});
+  codec.start("GET");
+  CHECK(codec.plain_left() == 0);
+  std::string_view input = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
+  CHECK(codec.next(input)->kind == Event::Kind::head);
+  CHECK(codec.plain_left() == 10);
+  codec.skip_plain(7);
+  CHECK(codec.plain_left() == 3);
+  CHECK_FALSE(codec.can_reuse());
+  std::string_view rest = "789";
+  CHECK(codec.next(rest)->data == "789");
+  CHECK(codec.plain_left() == 0);
+  CHECK(codec.next(rest)->kind == Event::Kind::end);
+
+  for (const char* framed : {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+                             "HTTP/1.1 200 OK\r\n\r\nhello"}) {
+    CHECK(Upstream(framed).codec.plain_left() == 0);
+  }
+}
+
+TEST_CASE("a body goes out as it is only with a length, or as the last one") {
+  const auto writes_plain = [](const char* request, BodyFraming framing) {
+    H1ServerCodec codec(HeadLimits{});
+    std::string_view input = request;
+    REQUIRE(codec.next(input));
+    ResponseHead head;
+    head.status = 200;
+    head.body = framing;
+    std::string out;
+    codec.encode_head(head, out);
+    return codec.writes_plain();
+  };
+  const char* get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  CHECK(writes_plain(get, {Framing::length, 5}));
+  CHECK(writes_plain("GET / HTTP/1.0\r\nHost: a\r\n\r\n", {Framing::until_close, 0}));
+  CHECK_FALSE(writes_plain(get, {Framing::chunked, 0}));
+  CHECK_FALSE(writes_plain(get, {Framing::none, 0}));
+  CHECK_FALSE(writes_plain("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", {Framing::length, 5}));
+}
+
 TEST_CASE("a close ends an answer only where nothing else does") {
   Upstream open("HTTP/1.1 200 OK\r\n\r\nhello");
   CHECK(open.transcript.content == "hello");
