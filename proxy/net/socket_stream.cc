@@ -88,7 +88,7 @@ std::size_t SocketStream::send_now(std::span<const std::string_view> parts) {
   }
   if (count == 0) return 0;
   if (count == 1) {
-    return note_sent(send(socket_.get(), vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL));
+    return note_sent(send(socket_.get(), vectors[0].iov_base, vectors[0].iov_len, send_flags_));
   }
   if (size <= most_copied) {
     std::array<char, most_copied> copy;
@@ -96,12 +96,12 @@ std::size_t SocketStream::send_now(std::span<const std::string_view> parts) {
     for (const iovec& part : std::span(vectors).first(count)) {
       end = std::copy_n(static_cast<const char*>(part.iov_base), part.iov_len, end);
     }
-    return note_sent(send(socket_.get(), copy.data(), size, MSG_NOSIGNAL));
+    return note_sent(send(socket_.get(), copy.data(), size, send_flags_));
   }
   msghdr message{};
   message.msg_iov = vectors.data();
   message.msg_iovlen = count;
-  return note_sent(sendmsg(socket_.get(), &message, MSG_NOSIGNAL));
+  return note_sent(sendmsg(socket_.get(), &message, send_flags_));
 }
 
 // What a sending call returned, as the bytes that were taken.

@@ -2,6 +2,8 @@
 // Stream over a connected, non-blocking socket, plain or with TLS. Sockets and SSL are driven
 // directly: watched while reading is on, a write event only while bytes are unsent.
 
+#include <sys/socket.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,6 +29,7 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   void set_handler(StreamHandler* handler) override { handler_ = handler; }
   ReadResult read(std::span<char> into) override;
   bool write(std::span<const std::string_view> parts) override;
+  void announce_end() override { send_flags_ |= MSG_MORE; }
   std::size_t unsent() const override { return unsent_.size() - sent_; }
   std::size_t undelivered() const override;
   void set_reading(bool on) override;
@@ -52,7 +55,8 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   std::unique_ptr<Event> write_event_;  // made when first needed
   StreamHandler* handler_ = nullptr;
   std::string unsent_;
-  std::size_t sent_ = 0;  // of unsent_
+  std::size_t sent_ = 0;           // of unsent_
+  int send_flags_ = MSG_NOSIGNAL;  // with MSG_MORE, shutdown() or close() sends what is held back
   bool reading_ = true;
   bool broken_ = false;
   bool is_unwatched_for_writing_ = false;

@@ -297,6 +297,7 @@ void ClientConnection::answer_without_exchange(const Error& error) {
   codec_->encode_head(answer.head, bytes);
   for (const std::string_view part : codec_->encode_data(answer.body)) bytes.append(part);
   const std::string_view part = bytes;
+  announce_last_write();
   write({&part, 1});
   const std::string& listener = config_->settings->listeners[listener_].name;
   context_.metrics().count_refused(error.kind);
@@ -315,6 +316,10 @@ void ClientConnection::answer_without_exchange(const Error& error) {
 
 void ClientConnection::write(std::span<const std::string_view> parts) {
   if (!is_broken_ && !stream_->write(parts)) note_broken();
+}
+
+void ClientConnection::announce_last_write() {
+  if (codec_->wants_close()) stream_->announce_end();
 }
 
 std::optional<net::ReadResult> ClientConnection::splice(net::Stream& from, std::size_t most) {

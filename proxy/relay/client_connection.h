@@ -58,6 +58,8 @@ class ClientConnection final : private net::StreamHandler {
   std::string_view scheme() const { return trust_ == net::plain_trust ? "http" : "https"; }
   // False if the client is gone; the exchange hears of it through cancel().
   void write(std::span<const std::string_view> parts);
+  // What is written next completes the answer.
+  void announce_last_write();
   // Bytes of the stream go to the client as they are, as far as both sides can; nothing if not.
   std::optional<net::ReadResult> splice(net::Stream& from, std::size_t most);
   std::size_t unsent() const { return stream_->unsent(); }

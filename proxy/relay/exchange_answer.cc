@@ -273,6 +273,7 @@ void Exchange::forward_end() {
   const http::Fields* trailers =
       kept ? &buffers_.answer_trailers : &connection_->codec().trailers();
   client_.codec().encode_end(trailers, buffers_.tail_to_client);
+  client_.announce_last_write();
   flush_to_client();
   if (state_ == State::finished) return;
   finish(Ending::complete);

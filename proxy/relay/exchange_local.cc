@@ -69,6 +69,7 @@ void Exchange::send_local(http::ResponseHead& head, std::string_view body) {
   codec.encode_end(nullptr, bytes);
   bytes_out_ += body.size();
   const std::string_view part = bytes;
+  client_.announce_last_write();
   client_.write({&part, 1});
   finish(Ending::complete);
 }

@@ -227,6 +227,43 @@ TEST_CASE("an oversize head is refused and the connection closed") {
   CHECK(bench.upstreams() == 0);
 }
 
+TEST_CASE("the end of a connection is announced before its last bytes, and comes at once") {
+  struct Case {
+    std::string request;
+    std::string answer;
+    bool closes;
+  };
+  const std::string close = "Connection: close";
+  const std::string chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                             chunked(std::string(200'000, 'x'), 70'000);
+  const Case cases[] = {
+      {request("GET /"), answer("200 OK", "hello"), false},
+      {request("GET /", close), answer("200 OK", "hello"), true},
+      {request("GET /", close), answer("200 OK", std::string(200'000, 'x')), true},
+      {request("GET /", close), chunks, true},
+      // Its last bytes are read later, for a while.
+      {request("POST /", "Content-Length: 70000", "begin"), answer("413 Too long", "no"), true},
+      {request("GET /", "Host: twice"), "", true},
+  };
+  for (const Case& c : cases) {
+    for (const std::size_t window : {std::size_t{70'000}, MemoryPeer::unlimited}) {
+      INFO(c.request << " and " << c.answer.substr(0, 100));
+      RelayBench bench(open_file());
+      const PeerPtr client = bench.connect();
+      client->set_window(window);
+      client->send(c.request);
+      bench.advance(seconds(1));  // a body's beginning is held back
+      if (bench.upstreams() > 0) bench.upstream().send(c.answer);
+      bench.settle();
+      client->set_window(MemoryPeer::unlimited);
+      bench.settle();
+      CHECK(read_message(client->received()).is_whole);
+      CHECK((client->is_closed() || client->was_ended()) == c.closes);
+      CHECK(client->was_announced() == c.closes);
+    }
+  }
+}
+
 TEST_CASE("bytes behind an answer that closes are read for a while, then the connection ends") {
   RelayBench bench(open_file());
   const PeerPtr client = bench.connect();

@@ -46,6 +46,8 @@ class MemoryPeer {
   bool is_closed() const { return is_closed_; }
   bool was_reset() const { return was_reset_; }
   bool was_ended() const { return was_ended_; }
+  // Before the last bytes it was told that the end follows.
+  bool was_announced() const { return was_announced_; }
 
  private:
   friend class MemoryStream;
@@ -55,6 +57,7 @@ class MemoryPeer {
   std::string received_;
   std::size_t taken_ = 0;
   std::size_t unconfirmed_ = 0;
+  bool was_announced_ = false;
   std::size_t window_ = unlimited;
   std::size_t piece_ = unlimited;
   bool has_ended_ = false;
@@ -76,6 +79,7 @@ class MemoryStream final : public net::Stream {
   void set_handler(net::StreamHandler* handler) override;
   net::ReadResult read(std::span<char> into) override;
   bool write(std::span<const std::string_view> parts) override;
+  void announce_end() override { peer_->was_announced_ = true; }
   std::size_t unsent() const override { return kept_.size(); }
   std::size_t undelivered() const override { return kept_.size() + peer_->unconfirmed_; }
   void set_reading(bool on) override;
