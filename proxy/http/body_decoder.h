@@ -2,6 +2,7 @@
 // Bytes of a body to its content: takes the framing off, without copying. Owned by a codec, one
 // per message; pure.
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -37,7 +38,10 @@ class BodyDecoder {
   // What is to come of a body that has no framing but its length; else 0.
   std::uint64_t plain_left() const { return state_ == State::content ? remaining_ : 0; }
   // So much of it passes by, fewer bytes than plain_left(): what ends the body is decoded.
-  void skip_plain(std::uint64_t bytes) { remaining_ -= bytes; }
+  void skip_plain(std::uint64_t bytes) {
+    assert(bytes < plain_left());
+    remaining_ -= bytes;
+  }
 
   // The connection was closed by the sender. Fine for Framing::until_close and after the end;
   // otherwise the body is truncated: client_gone or upstream_closed.

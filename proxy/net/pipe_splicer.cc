@@ -12,7 +12,7 @@ namespace vsaproxy::net {
 namespace {
 
 // More than a socket has at once most times; the kernel's own size (64 KiB) is fallen back to.
-constexpr int pipe_size = 256 * 1024;
+constexpr std::size_t pipe_size = 256 * 1024;
 
 }  // namespace
 
@@ -21,7 +21,7 @@ PipeSplicer::PipeSplicer(std::span<char> scratch) : scratch_(scratch) {
   if (pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return;
   out_ = FileDescriptor(ends[0]);
   in_ = FileDescriptor(ends[1]);
-  fcntl(in_.get(), F_SETPIPE_SZ, pipe_size);
+  fcntl(in_.get(), F_SETPIPE_SZ, static_cast<int>(pipe_size));
 }
 
 bool PipeSplicer::can_move(const Stream& from, const Stream& to) const {
@@ -29,8 +29,8 @@ bool PipeSplicer::can_move(const Stream& from, const Stream& to) const {
 }
 
 Splicer::Moved PipeSplicer::move(Stream& from, Stream& to, std::size_t most) {
-  const ssize_t got =
-      splice(from.plain_socket(), nullptr, in_.get(), nullptr, most, SPLICE_F_NONBLOCK);
+  const ssize_t got = splice(from.plain_socket(), nullptr, in_.get(), nullptr,
+                             std::min(most, pipe_size), SPLICE_F_NONBLOCK);
   if (got == 0) return {{IoStatus::end, 0}};
   if (got < 0) {
     if (errno == EAGAIN || errno == EINTR) return {{IoStatus::would_block, 0}};
@@ -53,6 +53,7 @@ bool PipeSplicer::write_rest(Stream& to, std::size_t rest) {
     const ssize_t n = read(out_.get(), scratch_.data(), std::min(rest, scratch_.size()));
     if (n <= 0) {
       in_ = FileDescriptor();  // nobody may get what is in there
+      to.reset_on_close();     // with a hole in it, what it got must not look whole
       return false;
     }
     const std::string_view part(scratch_.data(), static_cast<std::size_t>(n));

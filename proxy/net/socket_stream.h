@@ -56,7 +56,7 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   StreamHandler* handler_ = nullptr;
   std::string unsent_;
   std::size_t sent_ = 0;           // of unsent_
-  int send_flags_ = MSG_NOSIGNAL;  // with MSG_MORE, shutdown() or close() sends what is held back
+  int send_flags_ = MSG_NOSIGNAL;  // with MSG_MORE, shutdown() sends what is held back
   bool reading_ = true;
   bool broken_ = false;
   bool is_unwatched_for_writing_ = false;

@@ -43,8 +43,8 @@ class Stream {
   // caller watches unsent() and stops producing. False if the stream is broken for sending; bytes
   // that the peer sent before may still be read.
   virtual bool write(std::span<const std::string_view> parts) = 0;
-  // The next write() is the last, and what ends the stream follows at once: finish_writing() or its
-  // destruction. Its end may then go with the last bytes, in one segment.
+  // One more write() comes, and finish_writing() directly behind it: the end may go with the last
+  // bytes, in one segment.
   virtual void announce_end() {}
   // Bytes kept by write().
   virtual std::size_t unsent() const = 0;

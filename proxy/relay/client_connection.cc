@@ -366,9 +366,11 @@ void ClientConnection::close_in_order() {
   has_read_everything_ = (!codec_ || codec_->is_idle()) && unread_.empty();
   phase_ = Phase::lingering;
   std::string().swap(unread_);
-  if (is_broken_ || (has_read_everything_ && stream_->unsent() == 0)) return done();
-  // Closing with unread bytes would reset the connection and take the answer with it.
+  if (is_broken_) return done();
+  // Closing with unread bytes would reset the connection and take the answer with it: what has been
+  // read is not all that there may be.
   stream_->finish_writing();
+  if (has_read_everything_ && stream_->unsent() == 0) return done();
   stream_->set_reading(true);
   last_unsent_ = stream_->unsent();
   deadline_.set(last_unsent_ > 0 ? config_->settings->limits.client_idle_timeout : linger_patience);

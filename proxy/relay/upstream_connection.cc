@@ -75,7 +75,10 @@ std::optional<net::ReadResult> UpstreamConnection::splice_answer() {
   const std::uint64_t left = codec_.plain_left();
   if (handler_ == nullptr || left < least_spliced) return std::nullopt;
   const auto spliced = handler_->on_answer_spliceable(*stream_, left - read_at_end);
-  if (spliced && spliced->status == net::IoStatus::ok) codec_.skip_plain(spliced->bytes);
+  // What else became of it is found out by reading: a socket with urgent data (RFC 9293, 3.8.5) has
+  // nothing to splice, and is readable.
+  if (!spliced || spliced->status != net::IoStatus::ok) return std::nullopt;
+  codec_.skip_plain(spliced->bytes);
   return spliced;
 }
 

@@ -83,7 +83,20 @@ net::ReadResult MemoryStream::read(std::span<char> into) {
   return {net::IoStatus::would_block, 0};
 }
 
+void MemoryStream::announce_end() { peer_->announcement_ = MemoryPeer::Announcement::made; }
+
+void MemoryStream::note_write() {
+  using Announcement = MemoryPeer::Announcement;
+  Announcement& announcement = peer_->announcement_;
+  if (announcement == Announcement::none) return;
+  announcement = announcement == Announcement::made ? Announcement::written : Announcement::broken;
+  loop_.post([peer = peer_] {
+    if (peer->announcement_ == Announcement::written) peer->announcement_ = Announcement::broken;
+  });
+}
+
 bool MemoryStream::write(std::span<const std::string_view> parts) {
+  note_write();
   if (peer_->has_failed_) return false;
   for (std::string_view part : parts) {
     const std::size_t n = kept_.empty() ? std::min(part.size(), peer_->window_) : 0;
@@ -128,6 +141,8 @@ void MemoryStream::set_reading(bool on) {
 }
 
 void MemoryStream::finish_writing() {
+  using Announcement = MemoryPeer::Announcement;
+  if (peer_->announcement_ == Announcement::written) peer_->announcement_ = Announcement::kept;
   is_finishing_ = true;
   if (kept_.empty()) peer_->was_ended_ = true;
 }

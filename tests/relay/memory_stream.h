@@ -28,6 +28,8 @@ class MemoryPeer {
   void end();
   // What was sent before is still read, then the connection is broken both ways.
   void fail();
+  // The same, but the proxy is not told: a write finds out.
+  void fail_unnoticed() { has_failed_ = true; }
 
   // What came from the proxy: all of it, or what came since the last take().
   const std::string& received() const { return received_; }
@@ -46,8 +48,8 @@ class MemoryPeer {
   bool is_closed() const { return is_closed_; }
   bool was_reset() const { return was_reset_; }
   bool was_ended() const { return was_ended_; }
-  // Before the last bytes it was told that the end follows.
-  bool was_announced() const { return was_announced_; }
+  // Its end was announced before the last write, and came in the same call of a handler.
+  bool was_announced() const { return announcement_ == Announcement::kept; }
 
  private:
   friend class MemoryStream;
@@ -57,7 +59,8 @@ class MemoryPeer {
   std::string received_;
   std::size_t taken_ = 0;
   std::size_t unconfirmed_ = 0;
-  bool was_announced_ = false;
+  enum class Announcement { none, made, written, kept, broken };
+  Announcement announcement_ = Announcement::none;
   std::size_t window_ = unlimited;
   std::size_t piece_ = unlimited;
   bool has_ended_ = false;
@@ -79,7 +82,7 @@ class MemoryStream final : public net::Stream {
   void set_handler(net::StreamHandler* handler) override;
   net::ReadResult read(std::span<char> into) override;
   bool write(std::span<const std::string_view> parts) override;
-  void announce_end() override { peer_->was_announced_ = true; }
+  void announce_end() override;
   std::size_t unsent() const override { return kept_.size(); }
   std::size_t undelivered() const override { return kept_.size() + peer_->unconfirmed_; }
   void set_reading(bool on) override;
@@ -95,6 +98,7 @@ class MemoryStream final : public net::Stream {
   void announce();
   void run_announced();
   void break_down();
+  void note_write();
   void drain();
 
   net::EventLoop& loop_;

@@ -314,6 +314,22 @@ class Exactness(SystemTest):
             connection.close()
         self.assertEqual(server.errors, [])
 
+    def test_an_urgent_byte_within_a_long_answer_holds_nothing_up(self):
+        """The socket is readable then, and splice(2) has nothing to take."""
+        part = bytes(range(256)) * 2000
+
+        def with_urgent_byte(peer, _):
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (8 * len(part)) + part)
+            peer.sock.send(b"!", socket.MSG_OOB)  # beside the stream
+            peer.send(7 * part)
+        with RecordingUpstream(with_urgent_byte) as server:
+            proxy = self.start_proxy(self.config(server.url, auth="none"))
+            connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=TIMEOUT)
+            connection.request("GET", BASE + "/x")
+            self.assertEqual(connection.getresponse().read(), 8 * part)
+            connection.close()
+        self.assertEqual(server.errors, [])
+
     def test_an_upload_is_passed_on_while_it_comes(self):
         with RawUpstream(lambda peer: (peer.read_head(), peer.wait_closed())) as server:
             proxy = self.start_proxy(self.config(server.url, auth="none"))

@@ -1,53 +1,30 @@
 #include "proxy/net/pipe_splicer.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <string>
 
 #include "proxy/net/socket_stream.h"
+#include "tests/unit/net/tcp_pair.h"
 
 namespace vsaproxy::net {
 namespace {
 
 // A stream and the other end of its socket.
-class Link {
- public:
-  explicit Link(LibeventLoop& loop) {
-    std::array<int, 2> ends;
-    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    peer_ = FileDescriptor(ends[1]);
-    stream_ = std::make_unique<SocketStream>(loop, FileDescriptor(ends[0]), Urgency::goes_on);
+struct Link {
+  Link(LibeventLoop& loop, int buffer = 0)
+      : pair(buffer), stream(loop, std::move(pair.ours), Urgency::goes_on) {
+    stream.set_handler(&handler);
   }
 
-  SocketStream& stream() { return *stream_; }
-  void close() { peer_ = FileDescriptor(); }
-
-  void send(std::string_view bytes) {
-    REQUIRE(::send(peer_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
-            static_cast<ssize_t>(bytes.size()));
-  }
-  // Until the socket takes nothing more.
-  void fill() {
-    const std::string_view part = "filling";
-    while (stream_->unsent() == 0) stream_->write({&part, 1});
-  }
-  std::string receive() {
-    std::string all;
-    std::array<char, 4096> part;
-    for (;;) {
-      const ssize_t n = recv(peer_.get(), part.data(), part.size(), 0);
-      if (n <= 0) return all;
-      all.append(part.data(), static_cast<std::size_t>(n));
-    }
-  }
-
- private:
-  FileDescriptor peer_;
-  std::unique_ptr<SocketStream> stream_;
+  struct Handler final : StreamHandler {
+    void on_readable() override {}
+    void on_drained() override {}
+    void on_failed(const base::Error&) override {}
+  } handler;
+  TcpPair pair;
+  SocketStream stream;
 };
 
 struct Setting {
@@ -55,53 +32,68 @@ struct Setting {
   std::array<char, 1000> scratch{};  // smaller than what does not fit into a socket
   PipeSplicer splicer{scratch};
   Link from{loop};
-  Link to{loop};
+
+  // What the receiver gets of so many bytes.
+  std::string move_all(Link& to, std::size_t size) {
+    std::string got;
+    for (int i = 0; i < 1000 && got.size() < size; ++i) {
+      if (to.stream.unsent() == 0) splicer.move(from.stream, to.stream, size);
+      most_unsent = std::max(most_unsent, to.stream.unsent());
+      event_base_loop(loop.base(), EVLOOP_NONBLOCK);
+      got += to.pair.receive();
+    }
+    return got;
+  }
+  std::size_t most_unsent = 0;
 };
 
 TEST_CASE("bytes go from one socket to another, and no more than wanted") {
   Setting s;
-  REQUIRE(s.splicer.can_move(s.from.stream(), s.to.stream()));
-  s.from.send("0123456789");
-  const auto moved = s.splicer.move(s.from.stream(), s.to.stream(), 4);
+  Link to(s.loop);
+  REQUIRE(s.splicer.can_move(s.from.stream, to.stream));
+  s.from.pair.send("0123456789");
+  const auto moved = s.splicer.move(s.from.stream, to.stream, 4);
   CHECK(moved.read.status == IoStatus::ok);
   CHECK(moved.read.bytes == 4);
   CHECK(moved.is_taken);
-  CHECK(s.to.receive() == "0123");
-  CHECK(s.splicer.move(s.from.stream(), s.to.stream(), 100).read.bytes == 6);
-  CHECK(s.to.receive() == "456789");
+  CHECK(to.pair.receive() == "0123");
+  CHECK(s.splicer.move(s.from.stream, to.stream, 100).read.bytes == 6);
+  CHECK(to.pair.receive() == "456789");
 }
 
 TEST_CASE("nothing to move and an end are told apart") {
   Setting s;
-  CHECK(s.splicer.move(s.from.stream(), s.to.stream(), 9).read.status == IoStatus::would_block);
-  s.from.close();
-  CHECK(s.splicer.move(s.from.stream(), s.to.stream(), 9).read.status == IoStatus::end);
+  Link to(s.loop);
+  CHECK(s.splicer.move(s.from.stream, to.stream, 9).read.status == IoStatus::would_block);
+  s.from.pair.peers = FileDescriptor();
+  CHECK(s.splicer.move(s.from.stream, to.stream, 9).read.status == IoStatus::end);
 }
 
-TEST_CASE("what the receiver does not take at once is kept for it") {
+TEST_CASE("what the receiver does not take at once is kept for it, in order") {
   Setting s;
-  s.to.fill();
-  const std::size_t unsent = s.to.stream().unsent();
-  const std::string bytes(50'000, 'x');
-  s.from.send(bytes);
-  const auto moved = s.splicer.move(s.from.stream(), s.to.stream(), bytes.size());
-  CHECK(moved.read.bytes == bytes.size());
-  CHECK(moved.is_taken);
-  CHECK(s.to.stream().unsent() == unsent + bytes.size());
+  Link to(s.loop, 4096);
+  std::string bytes(100'000, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>('a' + i % 23);
+  s.from.pair.send(bytes);
+  CHECK((s.move_all(to, bytes.size()) == bytes));
+  CHECK(s.most_unsent > s.scratch.size());
 }
 
 TEST_CASE("what a broken receiver does not take reaches nobody else") {
   std::signal(SIGPIPE, SIG_IGN);
   Setting s;
-  s.to.close();
-  s.from.send("a secret of another client");
-  const auto moved = s.splicer.move(s.from.stream(), s.to.stream(), 100);
+  Link to(s.loop);
+  to.pair.peers = FileDescriptor();
+  const std::string_view knock = "x";
+  to.stream.write({&knock, 1});  // and is answered with a reset
+  s.from.pair.send("a secret of another client");
+  const auto moved = s.splicer.move(s.from.stream, to.stream, 100);
   CHECK(moved.read.status == IoStatus::ok);
   CHECK_FALSE(moved.is_taken);
   Link other(s.loop);
-  s.from.send("mine");
-  CHECK(s.splicer.move(s.from.stream(), other.stream(), 100).is_taken);
-  CHECK(other.receive() == "mine");
+  s.from.pair.send("mine");
+  CHECK(s.splicer.move(s.from.stream, other.stream, 100).is_taken);
+  CHECK(other.pair.receive() == "mine");
 }
 
 TEST_CASE("a stream without a socket of its own can't be moved to or from") {
@@ -117,8 +109,8 @@ TEST_CASE("a stream without a socket of its own can't be moved to or from") {
     void reset_on_close() override {}
   } hidden;
   Setting s;
-  CHECK_FALSE(s.splicer.can_move(hidden, s.to.stream()));
-  CHECK_FALSE(s.splicer.can_move(s.from.stream(), hidden));
+  CHECK_FALSE(s.splicer.can_move(hidden, s.from.stream));
+  CHECK_FALSE(s.splicer.can_move(s.from.stream, hidden));
 }
 
 }  // namespace

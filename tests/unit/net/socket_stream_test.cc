@@ -4,6 +4,9 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <memory>
+
+#include "tests/unit/net/tcp_pair.h"
 
 namespace vsaproxy::net {
 namespace {
@@ -38,6 +41,37 @@ TEST_CASE("a socket that the kernel does not watch fails at once, and says why")
   REQUIRE(stream.failure());
   CHECK(stream.failure()->kind == base::ErrorKind::overloaded);
   CHECK_THAT(stream.failure()->detail, Catch::Contains("max_user_watches"));
+}
+
+TEST_CASE("the last bytes come with the end, and at once, though the peer sent what nobody reads") {
+  for (const std::size_t size : {std::size_t{600}, std::size_t{20'000}}) {
+    LibeventLoop loop;
+    TcpPair pair;
+    auto stream = std::make_unique<SocketStream>(loop, std::move(pair.ours), Urgency::goes_on);
+    pair.send("stray");
+    const std::string bytes(size, 'x');
+    const std::string_view part = bytes;
+    stream->announce_end();
+    REQUIRE(stream->write({&part, 1}));
+    stream->finish_writing();
+    stream.reset();
+    CHECK((pair.receive() == bytes));
+  }
+}
+
+TEST_CASE("a stream that goes on sends at once") {
+  LibeventLoop loop;
+  TcpPair pair;
+  SocketStream stream(loop, std::move(pair.ours), Urgency::goes_on);
+  const std::string_view part = "hello";
+  REQUIRE(stream.write({&part, 1}));
+  CHECK(pair.receive() == "hello");
+  stream.announce_end();
+  REQUIRE(stream.write({&part, 1}));
+  stream.finish_writing();
+  bool at_end = false;
+  CHECK(pair.receive(&at_end) == "hello");
+  CHECK(at_end);
 }
 
 }  // namespace
