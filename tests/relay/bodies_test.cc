@@ -6,15 +6,6 @@
 #include "tests/relay/relay_bench.h"
 
 namespace vsaproxy::relay {
-namespace {
-
-std::string text_of(std::size_t size) {
-  std::string text(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i % 23);
-  return text;
-}
-
-}  // namespace
 
 TEST_CASE("a request's body goes on as it came: with its length, or chunked with its trailers") {
   const std::string body = text_of(150'000);

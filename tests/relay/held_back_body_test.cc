@@ -12,12 +12,6 @@ namespace {
 const std::string in_chunks = "Transfer-Encoding: chunked";
 const std::string refusal = answer("401 Unauthorized", "no");
 
-std::string text_of(std::size_t size) {
-  std::string text(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i % 23);
-  return text;
-}
-
 PeerPtr send(RelayBench& bench, std::string_view bytes) {
   PeerPtr client = bench.connect();
   client->send(bytes);

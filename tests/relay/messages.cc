@@ -63,6 +63,12 @@ bool take_body(std::string_view& bytes, Message& message) {
 
 }  // namespace
 
+std::string text_of(std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i % 23);
+  return text;
+}
+
 std::string request(std::string_view start, std::string_view fields, std::string_view body) {
   return fmt::format("{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n{}", start, with_break(fields), body);
 }

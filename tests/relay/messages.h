@@ -2,6 +2,7 @@
 // Messages as the tests write and read them: a reader of its own, so that the proxy's code does not
 // judge itself. Pure.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,8 @@ namespace vsaproxy::relay {
 // "GET /a HTTP/1.1" with Host: localhost; `fields` are whole lines without the last line break.
 std::string request(std::string_view start, std::string_view fields = "",
                     std::string_view body = "");
+// Letters, such that what is lost or out of order shows.
+std::string text_of(std::size_t size);
 // "HTTP/1.1 200 OK" with these fields, a Content-Length, and the body.
 std::string answer(std::string_view status, std::string_view body, std::string_view fields = "");
 

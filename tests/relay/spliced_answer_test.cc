@@ -10,12 +10,6 @@ namespace {
 
 constexpr std::size_t mebibyte = 1024 * 1024;
 
-std::string text_of(std::size_t size) {
-  std::string text(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i % 23);
-  return text;
-}
-
 }  // namespace
 
 TEST_CASE("a long answer is spliced, but for its beginning and its end") {
