@@ -58,8 +58,7 @@ class ClientConnection final : private net::StreamHandler {
   std::string_view scheme() const { return trust_ == net::plain_trust ? "http" : "https"; }
   // If the client is gone, the exchange hears of it through cancel().
   void write(std::span<const std::string_view> parts);
-  // What is written next completes the answer, and the request's last answer it may be: then the
-  // end of the connection goes with it.
+  // What is written next completes the answer. If the connection ends with it, its end goes along.
   void announce_last_write();
   // Bytes of the stream go to the client as they are, as far as both sides can; nothing if not.
   std::optional<net::ReadResult> splice(net::Stream& from, std::size_t most);
