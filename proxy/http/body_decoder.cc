@@ -40,8 +40,10 @@ void BodyDecoder::start(BodyFraming framing) {
   remaining_ = framing.length;
   digits_ = 0;
   extension_ = extensions_ = 0;
-  gatherer_.clear();
-  trailers_.clear();
+  if (std::exchange(may_have_trailers_, framing.kind == Framing::chunked)) {
+    gatherer_.clear();
+    trailers_.clear();
+  }
   switch (framing.kind) {
     case Framing::none:
       state_ = State::finished;

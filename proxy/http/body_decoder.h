@@ -90,6 +90,7 @@ class BodyDecoder {
   std::size_t extensions_ = 0;
   HeadGatherer gatherer_;
   Fields trailers_;
+  bool may_have_trailers_ = false;
 };
 
 }  // namespace vsaproxy::http

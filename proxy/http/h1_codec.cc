@@ -78,11 +78,13 @@ Result<Event> H1ServerCodec::read_head(std::string_view& input) {
   // What an answer to an unreadable head goes by.
   version_ = Version::http_1_1;
   is_head_request_ = expects_continue_ = false;
-  const auto section = gatherer_.gather(input);
-  if (!section) return fail(section.error());
-  if (!*section) return Event{};
-  if (const auto parsed = parse_request_head(**section, limits_, head_); !parsed) {
-    return fail(parsed.error());
+  if (!gatherer_.is_at_begin() || !take_request_head(input, limits_, head_)) {
+    const auto section = gatherer_.gather(input);
+    if (!section) return fail(section.error());
+    if (!*section) return Event{};
+    if (const auto parsed = parse_request_head(**section, limits_, head_); !parsed) {
+      return fail(parsed.error());
+    }
   }
   state_ = State::body;
   decoder_.start(head_.body);
@@ -103,7 +105,7 @@ Result<Event> H1ServerCodec::read_body(std::string_view& input) {
     if (!decoded->finished) return Event{};
   }
   state_ = State::head;
-  filter_trailers(decoder_.trailers());
+  if (!decoder_.trailers().all().empty()) filter_trailers(decoder_.trailers());
   return Event{Event::Kind::end, {}};
 }
 
@@ -192,11 +194,13 @@ Result<Event> H1ClientCodec::step(std::string_view& input) {
 }
 
 Result<Event> H1ClientCodec::read_head(std::string_view& input) {
-  const auto section = gatherer_.gather(input);
-  if (!section) return fail(ErrorKind::upstream_protocol, section.error().detail);
-  if (!*section) return Event{};
-  if (const auto parsed = parse_response_head(**section, limits_, method_, head_); !parsed) {
-    return fail(parsed.error());
+  if (!gatherer_.is_at_begin() || !take_response_head(input, limits_, method_, head_)) {
+    const auto section = gatherer_.gather(input);
+    if (!section) return fail(ErrorKind::upstream_protocol, section.error().detail);
+    if (!*section) return Event{};
+    if (const auto parsed = parse_response_head(**section, limits_, method_, head_); !parsed) {
+      return fail(parsed.error());
+    }
   }
   if (head_.status == 101) {
     return fail(ErrorKind::upstream_protocol, "the upstream switched to another protocol");
@@ -227,7 +231,7 @@ Result<Event> H1ClientCodec::read_body(std::string_view& input) {
 
 Event H1ClientCodec::finish() {
   state_ = State::done;
-  filter_trailers(decoder_.trailers());
+  if (!decoder_.trailers().all().empty()) filter_trailers(decoder_.trailers());
   return Event{Event::Kind::end, {}};
 }
 

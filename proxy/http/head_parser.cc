@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -18,8 +20,7 @@ using base::fail;
 using base::Result;
 
 constexpr std::string_view line_end = "\r\n";
-// Longer heads are rare: their memory is not kept.
-constexpr std::size_t largest_kept_buffer = 8 * 1024;
+constexpr std::size_t reason_place = std::string_view("HTTP/1.1 200 ").size();
 
 constexpr auto token_table = [] {
   std::array<bool, 256> table{};
@@ -44,14 +45,31 @@ constexpr auto target_table = [] {
   return table;
 }();
 
+// Where the first control character stands that is no tab, or the end: eight bytes at a time, as
+// most bytes of a head are those of values.
+inline std::size_t end_of_value(std::string_view text, std::size_t begin) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  constexpr std::uint64_t highs = 0x80 * ones;
+  std::size_t i = begin;
+  for (std::uint64_t word = 0; i + sizeof word <= text.size(); i += sizeof word) {
+    std::memcpy(&word, text.data() + i, sizeof word);
+    const std::uint64_t del = word ^ (0x7f * ones);
+    const std::uint64_t hits = (((word - 0x20 * ones) & ~word) | ((del - ones) & ~del)) & highs;
+    if (hits == 0) continue;
+    // A borrow may mark bytes behind the first hit, never one before it.
+    if constexpr (std::endian::native == std::endian::little) i += std::countr_zero(hits) / 8u;
+    break;
+  }
+  while (i < text.size() && value_table[static_cast<unsigned char>(text[i])]) ++i;
+  return i;
+}
+
 bool all_in(const std::array<bool, 256>& table, std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [&](char c) { return table[static_cast<unsigned char>(c)]; });
 }
 
 bool is_space(char c) { return c == ' ' || c == '\t'; }
-
-bool begins_line(char c) { return (c > 0x20 && c < 0x7f) || is_space(c) || c == '\r' || c == '\n'; }
 
 // Whose lines are read: a server may be forgiven what a client may not (RFC 9112, 5.1 and 5.2).
 enum class Strictness { request, response };
@@ -74,6 +92,30 @@ class Lines {
     rest_.remove_prefix(end + 1);
     return line;
   }
+  // Takes a field's line from the front and is true, if it is one of the usual kind: nothing about
+  // it is wrong or needs a second look. One folded line is none, so the next line must have begun.
+  bool take_plain_field(Fields& out) {
+    const char* const text = rest_.data();
+    const std::size_t size = rest_.size();
+    std::size_t colon = 0;
+    while (colon < size && token_table[static_cast<unsigned char>(text[colon])]) ++colon;
+    const std::size_t begin = colon + 2;
+    if (colon == 0 || begin >= size || text[colon] != ':' || text[colon + 1] != ' ') return false;
+    const std::size_t end = end_of_value(rest_, begin);
+    if (end + 2 >= size || text[end] != '\r' || text[end + 1] != '\n') return false;
+    const bool needs_trim = end == begin || is_space(text[begin]) || is_space(text[end - 1]);
+    if (needs_trim || is_space(text[end + 2])) return false;
+    out.add_kept({{text, colon}, {text + begin, end - begin}, true});
+    rest_.remove_prefix(end + 2);
+    return true;
+  }
+  // Takes the empty line at the end.
+  bool take_end() {
+    if (!rest_.starts_with(line_end)) return false;
+    rest_.remove_prefix(line_end.size());
+    return true;
+  }
+  std::size_t left() const { return rest_.size(); }
   bool continues_folded() const { return !rest_.empty() && is_space(rest_.front()); }
   bool at_end() const { return rest_.empty(); }
 
@@ -117,33 +159,42 @@ Result<std::string_view> unfold(std::string_view line, Lines& lines, Fields& out
   return out.keep(whole);
 }
 
+// A field that is not as nearly all are; nothing at the end of the section.
+Result<std::optional<Field>> read_field(Lines& lines, Strictness strictness, Fields& out) {
+  auto line = lines.next();
+  if (!line) return fail(line.error());
+  if (line->empty()) return std::nullopt;
+  if (is_space(line->front())) {
+    return fail(ErrorKind::bad_request, "a field line begins with white space");
+  }
+  const bool is_folded = lines.continues_folded();
+  if (is_folded) {
+    if (strictness == Strictness::request) {
+      return fail(ErrorKind::bad_request, "a field line is folded");
+    }
+    line = unfold(*line, lines, out);
+    if (!line) return fail(line.error());
+  }
+  const auto field = parse_field(*line, strictness);
+  if (!field) return fail(field.error());
+  // Programs read such a one in different ways; RFC 9112, 5.2 lets a proxy refuse it.
+  if (is_folded && is_framing_field(field->name)) {
+    return fail(ErrorKind::ambiguous_framing, "a framing field is folded");
+  }
+  return *field;
+}
+
 Result<void> parse_fields(Lines& lines, const HeadLimits& limits, Strictness strictness,
                           Fields& out) {
   for (;;) {
-    auto line = lines.next();
-    if (!line) return fail(line.error());
-    if (line->empty()) break;
-    if (is_space(line->front())) {
-      return fail(ErrorKind::bad_request, "a field line begins with white space");
-    }
-    const bool is_folded = lines.continues_folded();
-    if (is_folded) {
-      if (strictness == Strictness::request) {
-        return fail(ErrorKind::bad_request, "a field line is folded");
-      }
-      line = unfold(*line, lines, out);
-      if (!line) return fail(line.error());
-    }
-    const auto field = parse_field(*line, strictness);
-    if (!field) return fail(field.error());
-    // Programs read such a one in different ways; RFC 9112, 5.2 lets a proxy refuse it.
-    if (is_folded && is_framing_field(field->name)) {
-      return fail(ErrorKind::ambiguous_framing, "a framing field is folded");
-    }
-    if (out.all().size() >= limits.count) {
+    if (out.all().size() > limits.count) {
       return fail(ErrorKind::headers_too_large, "the head has too many fields");
     }
-    out.add_kept(field->name, field->value);
+    if (lines.take_plain_field(out)) continue;
+    const auto other = read_field(lines, strictness, out);
+    if (!other) return fail(other.error());
+    if (!*other) break;
+    out.add_kept(**other);
   }
   if (!lines.at_end()) return fail(ErrorKind::bad_request, "bytes follow the end of the head");
   return {};
@@ -187,7 +238,7 @@ Result<void> parse_status_line(std::string_view line, ResponseHead& out) {
   if (out.status < 100 || out.status > 599) {
     return fail(ErrorKind::bad_request, "the status is not between 100 and 599");
   }
-  out.reason = line.size() > 13 ? line.substr(13) : std::string_view();
+  out.reason = line.size() > reason_place ? line.substr(reason_place) : std::string_view();
   if (!all_in(value_table, out.reason)) {
     return fail(ErrorKind::bad_request, "the reason phrase has a control character");
   }
@@ -196,9 +247,12 @@ Result<void> parse_status_line(std::string_view line, ResponseHead& out) {
 
 // What the framing fields say, if they say one thing only (RFC 9112, 6.1 to 6.3).
 Result<BodyFraming> announced_framing(const Fields& fields, Version version) {
+  static constexpr NameSet<2> framing({"Content-Length", "Transfer-Encoding"});
+  if (!fields.may_have(framing)) return BodyFraming{};
   const Field* length = nullptr;
   const Field* coding = nullptr;
   for (const Field& field : fields.all()) {
+    if (!framing.may_have(field.mark)) continue;
     const bool is_length = base::equals_ignoring_case(field.name, "Content-Length");
     const bool is_coding = base::equals_ignoring_case(field.name, "Transfer-Encoding");
     if (!is_length && !is_coding) continue;
@@ -251,9 +305,51 @@ Result<void> parse_response_lines(std::string_view bytes, const HeadLimits& limi
   return parse_fields(lines, limits, Strictness::response, out.fields);
 }
 
+Result<void> check_request(RequestHead& head) {
+  const auto framing = announced_framing(head.fields, head.version);
+  if (!framing) return fail(framing.error());
+  // A tunnel begins right behind the head of a CONNECT (RFC 9110, 9.3.6).
+  if (head.method == "CONNECT" && *framing != BodyFraming{} &&
+      *framing != BodyFraming{Framing::length, 0}) {
+    return fail(ErrorKind::ambiguous_framing, "a CONNECT request has a body");
+  }
+  head.body = *framing;
+  return check_host(head);
+}
+
 bool is_without_body(const ResponseHead& head, std::string_view request_method) {
   return request_method == "HEAD" || head.status < 200 || head.status == 204 ||
          head.status == 304 || (request_method == "CONNECT" && head.status < 300);
+}
+
+Result<void> frame_response(std::string_view request_method, ResponseHead& head) {
+  const auto framing = announced_framing(head.fields, head.version);
+  if (!framing) return fail(framing.error());
+  if (is_without_body(head, request_method)) {
+    head.body = {};
+  } else if (framing->kind == Framing::none) {
+    head.body = {Framing::until_close, 0};
+  } else {
+    head.body = *framing;
+  }
+  return {};
+}
+
+// The bytes of a head at the front of the input whose fields are all of the usual kind; the texts
+// of `out` are views into them. Empty for another one.
+template <class Head, class ParseStart>
+std::string_view take_plain_lines(std::string_view input, const HeadLimits& limits, Head& out,
+                                  ParseStart parse_start) {
+  if (input.empty()) return {};
+  out.clear();
+  const std::string_view allowed = input.substr(0, limits.bytes);
+  Lines lines(allowed);
+  const auto start = lines.next();
+  if (!start || !parse_start(*start, out)) return {};
+  while (lines.take_plain_field(out.fields)) {
+    if (out.fields.all().size() > limits.count) return {};
+  }
+  return lines.take_end() ? allowed.substr(0, allowed.size() - lines.left()) : std::string_view();
 }
 
 tl::unexpected<base::Error> as_upstream_error(base::Error error) {
@@ -293,31 +389,38 @@ Result<void> parse_request_head(std::string_view bytes, const HeadLimits& limits
   if (auto all = parse_fields(lines, limits, Strictness::request, out.fields); !all) {
     return all;
   }
-  const auto framing = announced_framing(out.fields, out.version);
-  if (!framing) return fail(framing.error());
-  // A tunnel begins right behind the head of a CONNECT (RFC 9110, 9.3.6).
-  if (out.method == "CONNECT" && *framing != BodyFraming{} &&
-      *framing != BodyFraming{Framing::length, 0}) {
-    return fail(ErrorKind::ambiguous_framing, "a CONNECT request has a body");
-  }
-  out.body = *framing;
-  return check_host(out);
+  return check_request(out);
 }
 
 Result<void> parse_response_head(std::string_view bytes, const HeadLimits& limits,
                                  std::string_view request_method, ResponseHead& out) {
   const auto lines = parse_response_lines(bytes, limits, out);
   if (!lines) return as_upstream_error(lines.error());
-  const auto framing = announced_framing(out.fields, out.version);
-  if (!framing) return as_upstream_error(framing.error());
-  if (is_without_body(out, request_method)) {
-    out.body = {};
-  } else if (framing->kind == Framing::none) {
-    out.body = {Framing::until_close, 0};
-  } else {
-    out.body = *framing;
-  }
+  const auto framed = frame_response(request_method, out);
+  if (!framed) return as_upstream_error(framed.error());
   return {};
+}
+
+bool take_request_head(std::string_view& input, const HeadLimits& limits, RequestHead& out) {
+  const std::string_view bytes = take_plain_lines(input, limits, out, parse_request_line);
+  if (bytes.empty()) return false;
+  const std::string_view kept = out.fields.adopt(bytes);
+  out.method = kept.substr(0, out.method.size());
+  out.target = kept.substr(out.method.size() + 1, out.target.size());
+  if (!check_request(out)) return false;
+  input.remove_prefix(bytes.size());
+  return true;
+}
+
+bool take_response_head(std::string_view& input, const HeadLimits& limits,
+                        std::string_view request_method, ResponseHead& out) {
+  const std::string_view bytes = take_plain_lines(input, limits, out, parse_status_line);
+  if (bytes.empty()) return false;
+  const std::string_view kept = out.fields.adopt(bytes);
+  if (!out.reason.empty()) out.reason = kept.substr(reason_place, out.reason.size());
+  if (!frame_response(request_method, out)) return false;
+  input.remove_prefix(bytes.size());
+  return true;
 }
 
 Result<void> parse_trailers(std::string_view bytes, const HeadLimits& limits, Fields& out) {
@@ -325,92 +428,6 @@ Result<void> parse_trailers(std::string_view bytes, const HeadLimits& limits, Fi
   out.clear();
   Lines lines(out.keep(bytes));
   return parse_fields(lines, limits, Strictness::request, out);
-}
-
-Result<std::optional<std::string_view>> HeadGatherer::gather(std::string_view& input) {
-  if (complete_) clear();
-  if (!skip_leading(input)) return std::nullopt;
-  const std::size_t held = buffer_.size();
-  if (held == 0) {
-    const auto found = search(input);
-    if (!found) return fail(found.error());
-    if (*found == Search::found) {
-      const std::string_view section = input.substr(0, searched_);
-      input.remove_prefix(searched_);
-      clear();
-      return section;
-    }
-    buffer_.append(input);
-    input = {};
-    return std::nullopt;
-  }
-  buffer_.append(input.substr(0, limits_.bytes - held));
-  const auto found = search(buffer_);
-  if (!found) return fail(found.error());
-  if (*found == Search::more) {
-    input = {};
-    return std::nullopt;
-  }
-  input.remove_prefix(searched_ - held);
-  buffer_.resize(searched_);
-  complete_ = true;
-  return std::string_view(buffer_);
-}
-
-// Takes one empty line before the first one; false if more input is needed to decide.
-bool HeadGatherer::skip_leading(std::string_view& input) {
-  if (leading_ == Leading::nothing || skipped_) return !input.empty();
-  if (buffer_.empty() && input.substr(0, 2) == line_end) {
-    input.remove_prefix(2);
-    skipped_ = true;
-  } else if (buffer_ == "\r" && !input.empty() && input.front() == '\n') {
-    input.remove_prefix(1);
-    buffer_.clear();
-    line_ = searched_ = 0;
-    skipped_ = true;
-  }
-  return !input.empty();
-}
-
-// Looks line by line for an empty one, from where it stopped, and for an LF that stands alone. A CR
-// that does is found here in the last line, which may never end; in others by the parser.
-Result<HeadGatherer::Search> HeadGatherer::search(std::string_view bytes) {
-  const std::string_view allowed = bytes.substr(0, limits_.bytes);
-  // Another protocol, TLS for example: it may never send the end of a line.
-  if (!bytes.empty() && !begins_line(bytes.front())) {
-    return fail(ErrorKind::bad_request, "this is not HTTP/1.1");
-  }
-  for (;;) {
-    const std::size_t lf = allowed.find('\n', searched_);
-    if (lf == std::string_view::npos) break;
-    if (lf == line_ || allowed[lf - 1] != '\r') {
-      return fail(ErrorKind::bad_request, "a line ends with LF alone");
-    }
-    searched_ = lf + 1;
-    if (lf == line_ + 1) return Search::found;
-    line_ = searched_;
-  }
-  const std::size_t cr = allowed.find('\r', searched_ > line_ ? searched_ - 1 : line_);
-  if (cr != std::string_view::npos && cr + 1 < allowed.size()) {
-    return fail(ErrorKind::bad_request, "a CR stands alone");
-  }
-  searched_ = allowed.size();
-  if (bytes.size() >= limits_.bytes) {
-    return fail(ErrorKind::headers_too_large, "the head is too large");
-  }
-  return Search::more;
-}
-
-void HeadGatherer::clear() {
-  buffer_.clear();
-  if (buffer_.capacity() > largest_kept_buffer) std::string().swap(buffer_);
-  skipped_ = complete_ = false;
-  line_ = searched_ = 0;
-}
-
-void HeadGatherer::release_memory() {
-  clear();
-  std::string().swap(buffer_);
 }
 
 }  // namespace vsaproxy::http

@@ -1,59 +1,15 @@
 #pragma once
-// Bytes to heads: finds where a head ends, then reads it in one pass. Strict where a lenient
-// reading would let two programs see two messages. Pure; one thread at a time.
+// Bytes to heads, in one pass. Strict where a lenient reading would let two programs see two
+// messages. Pure.
 
-#include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
 
 #include "proxy/base/result.h"
+#include "proxy/http/head_gatherer.h"
 #include "proxy/http/message.h"
 
 namespace vsaproxy::http {
-
-struct HeadLimits {
-  std::size_t bytes = 32 * 1024;  // start line, fields and the empty line together
-  std::size_t count = 100;        // fields
-
-  friend bool operator==(const HeadLimits&, const HeadLimits&) = default;
-};
-
-// Collects a section of lines up to its empty line, however the bytes are split on arrival. Holds a
-// copy only while the section is incomplete.
-class HeadGatherer {
- public:
-  // What may stand before the first line (RFC 9112, 2.2).
-  enum class Leading { nothing, one_empty_line };
-
-  HeadGatherer(const HeadLimits& limits, Leading leading) : limits_(limits), leading_(leading) {}
-
-  // Consumes the front of the input. The section with its empty line once it is there (valid until
-  // the next call, or as long as the input); nothing if the input is used up before that. Errors:
-  // bad_request (an LF that stands alone, or a CR in a line that has not ended: one within a whole
-  // line is left to the parser), headers_too_large.
-  base::Result<std::optional<std::string_view>> gather(std::string_view& input);
-
-  // True if nothing of an incomplete section is held.
-  bool is_empty() const { return buffer_.empty() || complete_; }
-  void clear();
-  void release_memory();
-
- private:
-  enum class Search { more, found };
-
-  bool skip_leading(std::string_view& input);
-  base::Result<Search> search(std::string_view bytes);
-
-  HeadLimits limits_;
-  Leading leading_;
-  bool skipped_ = false;      // the tolerated empty line was seen
-  bool complete_ = false;     // the last call returned a section from the buffer
-  std::size_t line_ = 0;      // where the current line begins
-  std::size_t searched_ = 0;  // bytes known not to end the section
-  std::string buffer_;
-};
 
 // Reads a whole head, its empty line included, and decides the framing of its body (RFC 9112, 6.3).
 // `out` gets its own copy of the bytes, in the memory that it already has if that is large enough;
@@ -67,6 +23,13 @@ base::Result<void> parse_request_head(std::string_view bytes, const HeadLimits& 
 // errors are upstream_protocol.
 base::Result<void> parse_response_head(std::string_view bytes, const HeadLimits& limits,
                                        std::string_view request_method, ResponseHead& out);
+
+// The same for a head that stands whole at the front of the input and is as nearly all are: takes
+// it from there without a search for its end. False for any other, which these leave to a gatherer
+// and the functions above, with `input` as it was and `out` unspecified.
+bool take_request_head(std::string_view& input, const HeadLimits& limits, RequestHead& out);
+bool take_response_head(std::string_view& input, const HeadLimits& limits,
+                        std::string_view request_method, ResponseHead& out);
 
 // Reads a trailer section, its empty line included, as strictly as the fields of a request. `out`
 // is emptied first. Errors: bad_request, headers_too_large.

@@ -144,6 +144,13 @@ constexpr auto plain_table = [] {
   return table;
 }();
 
+// Without what may begin a cookieless session.
+constexpr auto simple_table = [] {
+  auto table = plain_table;
+  table['('] = false;
+  return table;
+}();
+
 std::string_view plain_run(std::string_view text) {
   const auto end = std::find_if(text.begin(), text.end(),
                                 [](char c) { return !plain_table[static_cast<unsigned char>(c)]; });
@@ -161,9 +168,28 @@ Result<void> check_plain(char c, PathOptions options) {
   return {};
 }
 
+// A path that is sent and matched as it came, as most are: no escape, no run of slashes, no segment
+// that check_segment() could refuse.
+bool is_simple(std::string_view path) {
+  char previous = '\0';
+  for (const char c : path) {
+    if (c == '/' ? previous == '/' || previous == '.'
+                 : !simple_table[static_cast<unsigned char>(c)]) {
+      return false;
+    }
+    previous = c;
+  }
+  return previous != '.';
+}
+
 }  // namespace
 
 Result<void> normalize_path(std::string_view path, PathOptions options, NormalizedPath& out) {
+  if (path.starts_with('/') && is_simple(path)) {
+    out.sent.assign(path);
+    out.decoded.assign(path);
+    return {};
+  }
   out.sent.clear();
   out.decoded.clear();
   if (path.empty() || path.front() != '/') return refuse("the path does not begin with a slash");

@@ -15,15 +15,30 @@ namespace vsaproxy::http {
 namespace {
 
 bool has_prefix(std::string_view name, std::string_view prefix) {
-  return name.size() >= prefix.size() && fold_name(name.front()) == fold_name(prefix.front()) &&
+  return name.size() >= prefix.size() &&
+         base::to_lower(name.front()) == base::to_lower(prefix.front()) &&
          same_name(name.substr(0, prefix.size()), prefix);
+}
+
+bool has_prefix(const Fields& fields, std::string_view prefix) {
+  return fields.may_have_prefix(prefix) &&
+         std::any_of(fields.all().begin(), fields.all().end(),
+                     [&](const Field& field) { return has_prefix(field.name, prefix); });
 }
 
 constexpr NameSet<7> hop_by_hop_names({"Connection", "Keep-Alive", "TE", "Trailer",
                                        "Transfer-Encoding", "Upgrade", "HTTP2-Settings"});
 
-bool is_hop_by_hop(std::string_view name) {
-  return hop_by_hop_names.has(name) || has_prefix(name, "Proxy-");
+constexpr NameSet<2> location_names({"Location", "Content-Location"});
+
+bool has_underscore(const Fields& fields) {
+  return std::any_of(fields.all().begin(), fields.all().end(), [](const Field& field) {
+    return field.name.find('_') != std::string_view::npos;
+  });
+}
+
+bool is_hop_by_hop(const Field& field) {
+  return hop_by_hop_names.has(field.name, field.mark) || has_prefix(field.name, "Proxy-");
 }
 
 // RFC 9110, 6.5.1, and what this program decides by or removes from heads.
@@ -134,16 +149,17 @@ bool is_readable_coding(std::string_view item) {
 }  // namespace
 
 void strip_hop_by_hop(Fields& fields) {
+  if (!fields.may_have(hop_by_hop_names) && !has_prefix(fields, "Proxy-")) return;
   // Collected first: removing moves the fields, not their text.
   std::vector<std::string_view> named;
   for (const Field& field : fields.all()) {
     if (!same_name(field.name, "Connection")) continue;
     for (ListItems items(field.value); const auto item = items.next();) {
-      if (!is_hop_by_hop(*item) && !same_name(*item, "close")) named.push_back(*item);
+      if (!is_hop_by_hop({*item, {}}) && !same_name(*item, "close")) named.push_back(*item);
     }
   }
   fields.remove_if([&](const Field& field) {
-    return is_hop_by_hop(field.name) ||
+    return is_hop_by_hop(field) ||
            std::any_of(named.begin(), named.end(),
                        [&](std::string_view name) { return same_name(name, field.name); });
   });
@@ -151,39 +167,49 @@ void strip_hop_by_hop(Fields& fields) {
 
 void prepare_request_fields(RequestHead& head, const RequestFieldPolicy& policy) {
   static constexpr NameSet<3> replaced({"Content-Length", "Expect", "Forwarded"});
+  static constexpr NameSet<3> secret({"Authorization", "Cookie", "Cookie2"});
   Fields& fields = head.fields;
   strip_hop_by_hop(fields);
-  fields.remove_if([&](const Field& field) {
-    const std::string_view name = field.name;
-    return name.find('_') != std::string_view::npos || replaced.has(name) ||
-           has_prefix(name, "X-Forwarded-") ||
-           (policy.authorization == Treatment::strip && same_name(name, "Authorization")) ||
-           (policy.cookies == Treatment::strip &&
-            (same_name(name, "Cookie") || same_name(name, "Cookie2")));
-  });
+  if (fields.may_have(replaced) || fields.may_have(secret) || has_prefix(fields, "X-Forwarded-") ||
+      has_underscore(fields)) {
+    fields.remove_if([&](const Field& field) {
+      const std::string_view name = field.name;
+      return name.find('_') != std::string_view::npos || replaced.has(name) ||
+             has_prefix(name, "X-Forwarded-") ||
+             (policy.authorization == Treatment::strip && same_name(name, "Authorization")) ||
+             (policy.cookies == Treatment::strip &&
+              (same_name(name, "Cookie") || same_name(name, "Cookie2")));
+    });
+  }
   fields.set("Host", policy.host);
   add_via(fields, head.version);
 }
 
 void prepare_response_fields(ResponseHead& head, const ResponseFieldPolicy& policy) {
   static constexpr NameSet<3> revealing({"Authorization", "Authentication-Info", "X-Proxy-Error"});
+  static constexpr NameSet<4> ruled(
+      {"Content-Length", "WWW-Authenticate", "Set-Cookie", "Set-Cookie2"});
   const bool keeps_length = head.body.kind == Framing::none;
+  const auto is_ruled_out = [&](std::string_view name) {
+    if (same_name(name, "Content-Length")) return !keeps_length;
+    if (same_name(name, "WWW-Authenticate")) return policy.authenticate == Treatment::strip;
+    return policy.cookies == Treatment::strip &&
+           (same_name(name, "Set-Cookie") || same_name(name, "Set-Cookie2"));
+  };
   Fields& fields = head.fields;
   strip_hop_by_hop(fields);
+  const bool strips_cors = policy.cors == Treatment::strip && has_prefix(fields, "Access-Control-");
   fields.remove_if([&](const Field& field) {
-    const std::string_view name = field.name;
-    return revealing.has(name) || (!keeps_length && same_name(name, "Content-Length")) ||
-           (policy.authenticate == Treatment::strip && same_name(name, "WWW-Authenticate")) ||
-           (policy.cookies == Treatment::strip &&
-            (same_name(name, "Set-Cookie") || same_name(name, "Set-Cookie2"))) ||
-           (policy.cors == Treatment::strip && has_prefix(name, "Access-Control-"));
+    return revealing.has(field.name, field.mark) ||
+           (ruled.may_have(field.mark) && is_ruled_out(field.name)) ||
+           (strips_cors && has_prefix(field.name, "Access-Control-"));
   });
   add_via(fields, head.version);
 }
 
 void filter_trailers(Fields& trailers) {
   trailers.remove_if([](const Field& field) {
-    return is_hop_by_hop(field.name) || not_in_trailers.has(field.name) ||
+    return is_hop_by_hop(field) || not_in_trailers.has(field.name) ||
            field.name.find('_') != std::string_view::npos ||
            has_prefix(field.name, "X-Forwarded-") || has_prefix(field.name, "Access-Control-") ||
            has_prefix(field.name, "Sec-");
@@ -191,9 +217,10 @@ void filter_trailers(Fields& trailers) {
 }
 
 void rewrite_location(Fields& fields, const LocationMap& map) {
+  if (!fields.may_have(location_names)) return;
   for (std::size_t i = 0; i < fields.all().size(); ++i) {
     const Field& field = fields.all()[i];
-    if (!same_name(field.name, "Location") && !same_name(field.name, "Content-Location")) continue;
+    if (!location_names.has(field.name, field.mark)) continue;
     if (!is_rewritable(field.value)) continue;
     const auto own = find_own_location(field.value, map.upstream);
     if (!own || (!own->is_absolute && map.strip_prefix.empty())) continue;

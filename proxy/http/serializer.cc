@@ -47,10 +47,24 @@ bool is_framing(const Field& field) {
   }
 }
 
+// The line of a field that is_line.
+std::string_view line_of(const Field& field) {
+  return {field.name.data(), field.name.size() + field.value.size() + 4};
+}
+
 void append_fields(std::string& out, const Fields& fields) {
+  std::string_view lines;  // they lie behind each other, and are copied at once
   for (const Field& field : fields.all()) {
-    if (!is_framing(field)) append_field(out, field.name, field.value);
+    if (is_framing(field)) continue;
+    if (field.is_line && field.name.data() == lines.data() + lines.size()) {
+      lines = {lines.data(), lines.size() + line_of(field).size()};
+      continue;
+    }
+    out.append(lines);
+    lines = field.is_line ? line_of(field) : std::string_view();
+    if (!field.is_line) append_field(out, field.name, field.value);
   }
+  out.append(lines);
 }
 
 void append_framing(std::string& out, BodyFraming body) {

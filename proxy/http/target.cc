@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 #include "proxy/base/text.h"
@@ -19,13 +19,6 @@ using base::Result;
 namespace {
 
 constexpr std::size_t longest_host = 253;
-
-// Views into an authority whose syntax was checked.
-struct AuthorityParts {
-  std::string_view host;
-  std::optional<std::uint16_t> port;
-  bool is_ipv6 = false;
-};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -62,35 +55,16 @@ bool is_ipv6_address(std::string_view text) {
 Result<std::optional<std::uint16_t>> parse_port(std::string_view after_host) {
   if (after_host.empty() || after_host == ":") return std::nullopt;
   const std::string_view digits = after_host.substr(1);
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  const bool is_number = std::all_of(digits.begin(), digits.end(), is_digit) &&
-                         end == digits.data() + digits.size() && error == std::errc();
-  if (after_host.front() != ':' || digits.size() > 5 || !is_number) {
+  unsigned port = 0;
+  bool is_number = after_host.front() == ':' && digits.size() <= 5;
+  for (const char c : digits.substr(0, 5)) {
+    is_number = is_number && is_digit(c);
+    port = port * 10 + static_cast<unsigned>(c - '0');
+  }
+  if (!is_number || port > std::numeric_limits<std::uint16_t>::max()) {
     return fail(ErrorKind::bad_request, "the port is not a number up to 65535");
   }
-  return port;
-}
-
-Result<AuthorityParts> split_authority(std::string_view text) {
-  AuthorityParts parts;
-  parts.is_ipv6 = !text.empty() && text.front() == '[';
-  std::size_t end = text.find(parts.is_ipv6 ? ']' : ':');
-  if (parts.is_ipv6) {
-    if (end == std::string_view::npos || !is_ipv6_address(text.substr(1, end - 1))) {
-      return fail(ErrorKind::bad_request, "the host is not an IPv6 address in brackets");
-    }
-    parts.host = text.substr(1, end - 1);
-    ++end;
-  } else {
-    end = std::min(end, text.size());
-    parts.host = text.substr(0, end);
-    if (!is_host_name(parts.host)) return fail(ErrorKind::bad_request, "the host is not a name");
-  }
-  const auto port = parse_port(text.substr(end));
-  if (!port) return fail(port.error());
-  parts.port = *port;
-  return parts;
+  return static_cast<std::uint16_t>(port);
 }
 
 // An absolute URL cut into pieces; nothing but the scheme is checked.
@@ -150,6 +124,27 @@ Result<Target> parse_target(std::string_view method, std::string_view target) {
   if (target.empty() || target.front() != '/') return parse_absolute_form(method, target);
   const std::size_t query = std::min(target.find('?'), target.size());
   return Target{Form::origin, {}, {}, target.substr(0, query), target.substr(query)};
+}
+
+Result<AuthorityParts> split_authority(std::string_view text) {
+  AuthorityParts parts;
+  parts.is_ipv6 = !text.empty() && text.front() == '[';
+  std::size_t end = text.find(parts.is_ipv6 ? ']' : ':');
+  if (parts.is_ipv6) {
+    if (end == std::string_view::npos || !is_ipv6_address(text.substr(1, end - 1))) {
+      return fail(ErrorKind::bad_request, "the host is not an IPv6 address in brackets");
+    }
+    parts.host = text.substr(1, end - 1);
+    ++end;
+  } else {
+    end = std::min(end, text.size());
+    parts.host = text.substr(0, end);
+    if (!is_host_name(parts.host)) return fail(ErrorKind::bad_request, "the host is not a name");
+  }
+  const auto port = parse_port(text.substr(end));
+  if (!port) return fail(port.error());
+  parts.port = *port;
+  return parts;
 }
 
 Result<Authority> parse_authority(std::string_view text) {

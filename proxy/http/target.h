@@ -35,9 +35,17 @@ struct Authority {
   friend bool operator==(const Authority&, const Authority&) = default;
 };
 
+// The same as views into the text.
+struct AuthorityParts {
+  std::string_view host;  // as written: compare without case; an IPv6 address without brackets
+  std::optional<std::uint16_t> port;
+  bool is_ipv6 = false;
+};
+
 // A host name, IPv4 address or bracketed IPv6 address, with an optional port; what Host, CONNECT
 // and configured addresses hold (RFC 3986, 3.2, without user information). Error: bad_request.
 base::Result<Authority> parse_authority(std::string_view text);
+base::Result<AuthorityParts> split_authority(std::string_view text);
 // The same check without a result to keep.
 bool is_authority(std::string_view text);
 

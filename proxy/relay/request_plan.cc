@@ -17,8 +17,8 @@ constexpr std::uint16_t https_port = 443;
 
 // "http://vsa.example.com/" means the upstream at that name whatever its scheme: the proxy speaks
 // TLS for the tool. A port, if written, must be the upstream's, or the default where it has one.
-bool is_address_of(const settings::Upstream& upstream, const http::Authority& authority) {
-  if (authority.host != upstream.origin.host) return false;
+bool is_address_of(const settings::Upstream& upstream, const http::AuthorityParts& authority) {
+  if (!base::equals_ignoring_case(authority.host, upstream.origin.host)) return false;
   if (!authority.port || *authority.port == upstream.origin.port) return true;
   const bool is_default = upstream.origin.port == http_port || upstream.origin.port == https_port;
   return is_default && *authority.port == http_port;
@@ -36,7 +36,7 @@ std::string_view without_segments(std::string_view path, std::string_view prefix
 
 Result<void> find_forward_route(const RequestRules& rules, std::size_t listener,
                                 const http::Target& target, RequestPlan& plan) {
-  const auto authority = http::parse_authority(target.authority);
+  const auto authority = http::split_authority(target.authority);
   if (!authority) return fail(authority.error());
   const auto& settings = *rules.settings;
   bool is_known = false;
@@ -66,18 +66,18 @@ Result<void> find_reverse_route(const RequestRules& rules, std::size_t listener,
   return {};
 }
 
-// The Host of a request in origin form; empty where HTTP/1.0 has none.
-Result<std::string> allowed_host(const RequestRules& rules, std::size_t listener,
-                                 const http::RequestHead& head, RequestPlan& plan) {
+// The Host of a request in origin form, without its port; empty where HTTP/1.0 has none.
+Result<std::string_view> allowed_host(const RequestRules& rules, std::size_t listener,
+                                      const http::RequestHead& head, RequestPlan& plan) {
   const http::Field* field = head.fields.find("Host");
-  if (field == nullptr) return std::string();
-  auto authority = http::parse_authority(field->value);
+  if (field == nullptr) return std::string_view();
+  const auto authority = http::split_authority(field->value);
   if (!authority) return fail(ErrorKind::bad_request, "the Host field is not a host");
   if (auto allowed = routing::check_host(rules.access[listener], authority->host); !allowed) {
     return fail(allowed.error());
   }
   plan.client_authority = field->value;
-  return std::move(authority->host);
+  return authority->host;
 }
 
 // Every request comes by here, and nearly none is such a call: length and last byte tell them
@@ -220,13 +220,13 @@ Result<void> plan_request(const RequestRules& rules, std::size_t listener,
   if (target->form == http::Form::authority) {
     return fail(ErrorKind::route_denied, "CONNECT is not allowed here");
   }
-  std::string host;
+  std::string_view host;
   if (plan.is_forward) {
     plan.client_authority = target->authority;
   } else {
-    auto allowed = allowed_host(rules, listener, head, plan);
+    const auto allowed = allowed_host(rules, listener, head, plan);
     if (!allowed) return fail(allowed.error());
-    host = std::move(*allowed);
+    host = *allowed;
   }
   plan.passed = RequestPlan::Passed::host;
   if (auto allowed = check_browser(rules, listener, head, *target); !allowed) return allowed;

@@ -32,6 +32,7 @@ UpstreamPool::UpstreamPool(const Tools& tools, Identity identity, std::size_t sh
       share_(share),
       tls_(std::move(tls)),
       idle_timer_(tools_.loop.make_timer([this] {
+        idle_timer_is_set_ = false;
         drop_idle_since(tools_.loop.now() - identity_.pool.idle_timeout);
         arm_idle_timer();
       })),
@@ -135,8 +136,10 @@ void UpstreamPool::drop_idle_since(net::Time limit) {
   }
 }
 
+// Set for the oldest of them, perhaps for one that is gone: it comes too early then, and is set
+// anew.
 void UpstreamPool::arm_idle_timer() {
-  if (idle_.empty()) return;
+  if (idle_.empty() || std::exchange(idle_timer_is_set_, true)) return;
   const auto due = idle_.front()->idle_since() + identity_.pool.idle_timeout;
   const auto wait = std::chrono::ceil<net::Duration>(due - tools_.loop.now());
   idle_timer_->start(std::max(wait, net::Duration(1)));

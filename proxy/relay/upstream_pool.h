@@ -95,6 +95,7 @@ class UpstreamPool final : private IdleHandler {
   std::size_t shown_idle_ = 0;
   std::size_t shown_active_ = 0;
   std::unique_ptr<net::Timer> idle_timer_;
+  bool idle_timer_is_set_ = false;
   // Runs while descriptors are lacking: nothing is dialled until it ends or a connection closes.
   std::unique_ptr<net::Timer> room_timer_;
   bool lacks_room_ = false;

@@ -100,10 +100,8 @@ base::Result<void> check_host(const AccessRules& rules, std::string_view host_wi
 
 base::Result<void> check_browser(const AccessRules& rules, const http::Fields& fields,
                                  const Destination& destination) {
-  const auto found =
-      std::find_if(fields.all().begin(), fields.all().end(),
-                   [](const http::Field& field) { return browser_fields.has(field.name); });
-  if (found == fields.all().end()) {
+  const http::Field* found = fields.find_any(browser_fields);
+  if (found == nullptr) {
     if (rules.same_origin || !names_browser(fields) || is_trustworthy(destination)) return {};
     return browser_refused("User-Agent");
   }

@@ -69,10 +69,8 @@ std::optional<RuleVerdict> find_deny(const std::vector<PathRule>& deny, std::str
 RuleVerdict judge(const PathRules& rules, std::string_view method, const http::Fields& fields,
                   std::string_view decoded_path, PathCase path_case) {
   if (!has_method(rules.methods, method)) return {Cause::method, 0, nullptr, {}};
-  const auto changes_it =
-      std::find_if(fields.all().begin(), fields.all().end(),
-                   [](const http::Field& field) { return override_fields.has(field.name); });
-  if (changes_it != fields.all().end()) return {Cause::field, 0, nullptr, changes_it->name};
+  const http::Field* changes_it = fields.find_any(override_fields);
+  if (changes_it != nullptr) return {Cause::field, 0, nullptr, changes_it->name};
   if (auto denied = find_deny(rules.deny, method, decoded_path, path_case)) return *denied;
   if (rules.allow.empty()) return {Cause::allowed, 0, nullptr, {}};
   return find_rule(rules.allow, method, decoded_path, path_case, Cause::allowed, has_method)

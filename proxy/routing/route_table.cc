@@ -21,7 +21,7 @@ bool has_letters(std::string_view text) {
 bool matches(const RouteRule& rule, std::string_view listener, std::string_view host,
              std::string_view decoded_path) {
   if (!rule.listener.empty() && rule.listener != listener) return false;
-  if (!rule.host.empty() && rule.host != host) return false;
+  if (!rule.host.empty() && !base::equals_ignoring_case(rule.host, host)) return false;
   return has_path_prefix(decoded_path, rule.path_prefix, case_of(rule));
 }
 

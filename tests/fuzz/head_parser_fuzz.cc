@@ -82,10 +82,41 @@ std::optional<std::string> gather(std::string_view input, HeadGatherer::Leading 
   return std::string(**section);
 }
 
+// A head that was taken whole is the one that is found and parsed.
+void check_taken(std::string_view input, const std::optional<std::string>& bytes,
+                 const RequestHead& parsed) {
+  RequestHead head;
+  std::string_view rest = input;
+  if (!take_request_head(rest, HeadLimits{}, head)) return;
+  check(bytes && input.substr(0, input.size() - rest.size()) == *bytes,
+        "a request's head ends where it was taken to end");
+  std::string taken, read;
+  append_request_head(taken, head);
+  append_request_head(read, parsed);
+  check(taken == read && head.body == parsed.body && head.version == parsed.version,
+        "a request's head is taken as it is parsed");
+}
+
+void check_taken(std::string_view method, std::string_view input,
+                 const std::optional<std::string>& bytes, const ResponseHead& parsed) {
+  ResponseHead head;
+  std::string_view rest = input;
+  if (!take_response_head(rest, HeadLimits{}, method, head)) return;
+  check(bytes && input.substr(0, input.size() - rest.size()) == *bytes,
+        "an answer's head ends where it was taken to end");
+  std::string taken, read;
+  append_response_head(taken, head);
+  append_response_head(read, parsed);
+  check(taken == read && head.body == parsed.body && head.version == parsed.version,
+        "an answer's head is taken as it is parsed");
+}
+
 void fuzz_request(std::string_view input) {
   const auto bytes = gather(input, HeadGatherer::Leading::one_empty_line);
   RequestHead head;
-  if (!bytes || !parse_request_head(*bytes, HeadLimits{}, head)) return;
+  const bool is_parsed = bytes && parse_request_head(*bytes, HeadLimits{}, head);
+  check_taken(input, is_parsed ? bytes : std::nullopt, head);
+  if (!is_parsed) return;
   if (parse_target(head.method, head.target) && !confuses_http_parser(head.fields)) {
     const Opinion opinion = ask(HTTP_REQUEST, *bytes);
     if (!opinion.is_unknown_method) {
@@ -108,7 +139,9 @@ void fuzz_request(std::string_view input) {
 void fuzz_response(std::string_view method, std::string_view input) {
   const auto bytes = gather(input, HeadGatherer::Leading::nothing);
   ResponseHead head;
-  if (!bytes || !parse_response_head(*bytes, HeadLimits{}, method, head)) return;
+  const bool is_parsed = bytes && parse_response_head(*bytes, HeadLimits{}, method, head);
+  check_taken(method, input, is_parsed ? bytes : std::nullopt, head);
+  if (!is_parsed) return;
   std::string written;
   append_response_head(written, head);
   ResponseHead again;

@@ -82,6 +82,18 @@ TEST_CASE("pipelined requests come one after the other, however they are split")
   }
 }
 
+TEST_CASE("one empty line may stand before each request, however it arrives") {
+  const std::string one = "\r\n" + std::string(get);
+  const std::string input = one + one + std::string(get) + one;
+  for (std::size_t piece = 1; piece <= input.size(); ++piece) {
+    H1ServerCodec codec(HeadLimits{});
+    const Transcript read = run(codec, input, piece, Until::end_of_input);
+    CAPTURE(piece);
+    REQUIRE_FALSE(read.error);
+    REQUIRE(read.messages == 4);
+  }
+}
+
 TEST_CASE("a codec is idle only between requests") {
   H1ServerCodec codec(HeadLimits{});
   CHECK(codec.is_idle());

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "proxy/http/serializer.h"
+
 namespace vsaproxy::http {
 
 using base::ErrorKind;
@@ -70,6 +72,93 @@ TEST_CASE("parsing into the same head again allocates no new block") {
   REQUIRE(parse_request_head(bytes, HeadLimits{}, head));
   CHECK(head.method.data() == block);
   CHECK(head.fields.all().data() == fields);
+}
+
+TEST_CASE("a head that is whole is taken from the front of the input as it would be parsed") {
+  for (const std::string bytes :
+       {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "POST /a?b HTTP/1.1\r\nHost: a:1\r\nX: a\tb \xff: c\r\nContent-Length: 3\r\n\r\n",
+        "OPTIONS * HTTP/1.0\r\n\r\n"}) {
+    CAPTURE(bytes);
+    std::string input = bytes + "behind";
+    RequestHead head;
+    std::string_view rest = input;
+    REQUIRE(take_request_head(rest, HeadLimits{}, head));
+    CHECK(rest == "behind");
+    input.assign(input.size(), 'x');  // the head owns its bytes
+    std::string taken, read;
+    append_request_head(taken, head);
+    append_request_head(read, parsed(bytes));
+    CHECK(taken == read);
+    CHECK(head.body == parsed(bytes).body);
+    CHECK(head.version == parsed(bytes).version);
+  }
+}
+
+TEST_CASE("an answer's head is taken likewise, with and without a reason") {
+  for (const std::string start : {"HTTP/1.1 200 All right\r\n", "HTTP/1.0 200\r\n"}) {
+    std::string input = start + "Content-Length: 12\r\nServer: a b\r\n\r\nbehind";
+    ResponseHead head;
+    std::string_view rest = input;
+    REQUIRE(take_response_head(rest, HeadLimits{}, "GET", head));
+    CHECK(rest == "behind");
+    input.assign(input.size(), 'x');
+    CHECK(head.reason == (start.size() > 15 ? "All right" : ""));
+    CHECK(head.body == BodyFraming{Framing::length, 12});
+    CHECK(head.fields.find("server")->value == "a b");
+  }
+}
+
+TEST_CASE("a head that is not whole, not right or unusual is left where it is") {
+  const std::string usual = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  std::vector<std::string> heads = {
+      "",
+      "\r\n" + usual,
+      "GET / HTTP/1.1\r\nHost:a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost:  a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a \r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX:\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+  };
+  for (std::size_t size = 1; size < usual.size(); ++size) heads.push_back(usual.substr(0, size));
+  for (const std::string& bytes : heads) {
+    CAPTURE(bytes);
+    RequestHead head;
+    std::string_view rest = bytes;
+    CHECK_FALSE(take_request_head(rest, HeadLimits{}, head));
+    CHECK(rest == bytes);
+  }
+  RequestHead head;
+  std::string_view rest = usual;
+  CHECK_FALSE(take_request_head(rest, HeadLimits{usual.size() - 1, 100}, head));
+  CHECK_FALSE(take_request_head(rest, HeadLimits{usual.size(), 0}, head));
+  CHECK(take_request_head(rest, HeadLimits{usual.size(), 1}, head));
+}
+
+// Eight bytes are looked at together: each byte at each place of them, and of what is left over.
+TEST_CASE("every control character but tab is refused at every place of a value") {
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    const bool is_allowed = c == '\t' || (byte >= 0x20 && byte != 0x7f);
+    for (std::size_t place = 1; place < 20; ++place) {
+      std::string value(21, 'v');
+      value[place] = c;
+      const std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\nX: " + value + "\r\n\r\n";
+      RequestHead head;
+      std::string_view rest = bytes;
+      const bool is_taken = take_request_head(rest, HeadLimits{}, head);
+      const bool is_parsed = parse_request_head(bytes, HeadLimits{}, head).has_value();
+      CAPTURE(byte, place);
+      REQUIRE(is_taken == is_allowed);
+      REQUIRE(is_parsed == is_allowed);
+      if (is_allowed) REQUIRE(head.fields.find("x")->value == value);
+    }
+  }
 }
 
 TEST_CASE("requests that could be read in two ways are refused") {

@@ -15,6 +15,24 @@ TEST_CASE("a set of names is asked without case, and an underscore counts as a h
   }
 }
 
+TEST_CASE("all spellings of a name have one mark") {
+  CHECK(mark_of("HTTP2-Settings") == mark_of("http2_settings"));
+  CHECK(mark_of("-x_") == mark_of("_X-"));
+  CHECK(mark_of("") < 64);
+}
+
+TEST_CASE("a mark that a set may have says nothing, one that it can't have says no") {
+  constexpr NameSet<2> names({"Content-Length", "Transfer-Encoding"});
+  const std::string_view impostor = "Cxxxxxxxxxxxxh";
+  REQUIRE(mark_of(impostor) == mark_of("Content-Length"));
+  CHECK(names.may_have(mark_of(impostor)));
+  CHECK_FALSE(names.has(impostor));
+  for (const std::string_view usual : {"Host", "User-Agent", "Accept", "Accept-Encoding", "Server",
+                                       "Date", "Content-Type", "ETag", "Last-Modified"}) {
+    CHECK_FALSE(names.may_have(mark_of(usual)));
+  }
+}
+
 TEST_CASE("a name longer than any a set can hold is in none") {
   constexpr NameSet<1> names({"TE"});
   // 66 and 2 leave the same remainder by 64.

@@ -42,6 +42,7 @@ TEST_CASE("a path is sent as it was matched, with double slashes merged") {
       {"/a+b/..c/c..d/.e", "/a+b/..c/c..d/.e", "/a+b/..c/c..d/.e"},
       {"/a%20b", "/a%20b", "/a b"},
       {"/(S)/x(y)", "/(S)/x(y)", "/(S)/x(y)"},
+      {"/api/v1.0/.b/c..d/", "/api/v1.0/.b/c..d/", "/api/v1.0/.b/c..d/"},
   };
   for (const PathCase& test : cases) {
     CAPTURE(test.received);

@@ -4,6 +4,8 @@
 #include <limits>
 #include <string>
 
+#include "proxy/http/head_parser.h"
+
 namespace vsaproxy::http {
 
 namespace {
@@ -51,6 +53,23 @@ TEST_CASE("framing and connection fields among the fields are never written") {
   CHECK(out ==
         "POST /a?b HTTP/1.1\r\nHost: vsa.example.com\r\nTransfer-Encoding: chunked\r\nConnection: "
         "close\r\n\r\n");
+}
+
+TEST_CASE("fields that were received, set, added and removed are written in their order") {
+  RequestHead head;
+  const std::string_view received =
+      "GET /a HTTP/1.1\r\nHost: a\r\nOne: 1\r\nGone: 0\r\nTwo:2\r\nThree: 3\r\nFour:  4 \r\n"
+      "Content-Length: 0\r\nFive: 5\r\nSix: 6\r\n\r\n";
+  REQUIRE(parse_request_head(received, HeadLimits{}, head));
+  head.fields.remove("Gone");
+  head.fields.set("Host", "b");
+  head.fields.set_value(6, "five");
+  head.fields.add("Seven", "");
+  std::string out;
+  append_request_head(out, head);
+  CHECK(out ==
+        "GET /a HTTP/1.1\r\nHost: b\r\nOne: 1\r\nTwo: 2\r\nThree: 3\r\nFour: 4\r\n"
+        "Five: five\r\nSix: 6\r\nSeven: \r\nContent-Length: 0\r\n\r\n");
 }
 
 TEST_CASE("an answer is written as HTTP/1.1 with the framing of its body") {
