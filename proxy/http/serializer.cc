@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "proxy/base/text.h"
+#include "proxy/http/name_set.h"
 
 namespace vsaproxy::http {
 
@@ -28,23 +28,11 @@ void append_number(std::string& out, std::uint64_t number) {
   out.append(digits.data(), end.ptr);
 }
 
-bool is_length(const Field& field) {
-  return base::equals_ignoring_case(field.name, "Content-Length");
-}
-
 // The fields that the serializer alone decides.
 bool is_framing(const Field& field) {
-  switch (field.name.size()) {
-    case 10:
-      return base::equals_ignoring_case(field.name, "Connection") ||
-             base::equals_ignoring_case(field.name, "Keep-Alive");
-    case 14:
-      return is_length(field);
-    case 17:
-      return base::equals_ignoring_case(field.name, "Transfer-Encoding");
-    default:
-      return false;
-  }
+  static constexpr NameSet<4> names(
+      {"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive"});
+  return names.has(field.name, field.mark);
 }
 
 // The line of a field that is_line.

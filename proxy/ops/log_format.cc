@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <iterator>
 
@@ -35,7 +36,7 @@ bool is_steering(char32_t c) {
          (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
 }
 
-bool is_plain_ascii(char c) { return c >= ' ' && c < '\x7F' && c != '"' && c != '\\'; }
+constexpr bool is_plain_ascii(char c) { return c >= ' ' && c < '\x7F' && c != '"' && c != '\\'; }
 
 void append_ascii_escape(char c, LogFormat format, std::string& out) {
   switch (c) {
@@ -98,21 +99,39 @@ void append_escaped(std::string_view text, LogFormat format, std::string& out) {
   }
 }
 
+// Plain, and no space.
+constexpr auto bare_table = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = '!'; c < 0x7f; ++c) table[c] = is_plain_ascii(static_cast<char>(c));
+  return table;
+}();
+
 bool is_bare(std::string_view value) {
   return std::all_of(value.begin(), value.end(),
-                     [](char c) { return c != ' ' && is_plain_ascii(c); });
+                     [](char c) { return bare_table[static_cast<unsigned char>(c)]; });
 }
 
-// With leading zeros up to that many digits. fmt took ten times as long, for each line's dozen.
-void append_number(std::uint64_t value, std::size_t digits, std::string& out) {
-  std::array<char, 20> text{};
-  std::size_t begin = text.size();
-  do {
-    text[--begin] = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value != 0 || text.size() - begin < digits);
-  out.append(text.data() + begin, text.size() - begin);
-}
+// Numbers and what stands between them, put together here: each append to a string costs as much.
+class Digits {
+ public:
+  void put(char c) { text_[size_++] = c; }
+  // The last digits of the value, with zeros in front.
+  void put_digits(std::uint64_t value, std::size_t digits) {
+    for (std::size_t i = digits; i > 0; --i, value /= 10) {
+      text_[size_ + i - 1] = static_cast<char>('0' + value % 10);
+    }
+    size_ += digits;
+  }
+  void put_number(std::uint64_t value) {
+    const auto end = std::to_chars(text_.data() + size_, text_.data() + text_.size(), value).ptr;
+    size_ = static_cast<std::size_t>(end - text_.data());
+  }
+  std::string_view text() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 40> text_;  // a timestamp, or a number of 20 digits with a fraction
+  std::size_t size_ = 0;
+};
 
 // The members of a line, one after the other, in either format. Keys are our own plain words.
 class LineWriter {
@@ -146,20 +165,24 @@ class LineWriter {
 
   void number(std::string_view key, std::uint64_t value) {
     name(key);
-    append_number(value, 1, out_);
+    Digits digits;
+    digits.put_number(value);
+    out_.append(digits.text());
   }
 
   void milliseconds(std::string_view key, std::chrono::microseconds value) {
     name(key);
     const auto count = static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0));
-    append_number(count / 1000, 1, out_);
-    out_.push_back('.');
-    append_number(count % 1000, 3, out_);
+    Digits digits;
+    digits.put_number(count / 1000);
+    digits.put('.');
+    digits.put_digits(count % 1000, 3);
+    out_.append(digits.text());
   }
 
   void flag(std::string_view key, bool value) {
     name(key);
-    out_ += value ? "true" : "false";
+    out_.append(value ? std::string_view("true") : std::string_view("false"));
   }
 
  private:
@@ -176,11 +199,15 @@ class LineWriter {
   }
 
   void name(std::string_view key) {
-    if (format_ == LogFormat::json) {
-      out_.append(",\"").append(key).append("\":");
-    } else {
-      out_.append(" ").append(key).append("=");
-    }
+    const bool is_json = format_ == LogFormat::json;
+    const std::size_t begin = out_.size();
+    out_.resize(begin + key.size() + (is_json ? 4 : 2));
+    char* end = out_.data() + begin;
+    *end++ = is_json ? ',' : ' ';
+    if (is_json) *end++ = '"';
+    end = std::copy(key.begin(), key.end(), end);
+    if (is_json) *end++ = '"';
+    *end = is_json ? ':' : '=';
   }
 
   LogFormat format_;
@@ -195,17 +222,19 @@ void append_timestamp(base::WallTime at, std::string& out) {
   const auto day = floor<days>(whole);
   const year_month_day date(day);
   const hh_mm_ss time(whole - day);
-  const auto append = [&out](auto value, std::size_t digits, char after) {
-    append_number(static_cast<std::uint64_t>(value), digits, out);
-    out.push_back(after);
+  Digits digits;
+  const auto put = [&digits](auto value, std::size_t count, char after) {
+    digits.put_digits(static_cast<std::uint64_t>(value), count);
+    digits.put(after);
   };
-  append(static_cast<int>(date.year()), 4, '-');
-  append(static_cast<unsigned>(date.month()), 2, '-');
-  append(static_cast<unsigned>(date.day()), 2, 'T');
-  append(time.hours().count(), 2, ':');
-  append(time.minutes().count(), 2, ':');
-  append(time.seconds().count(), 2, '.');
-  append(time.subseconds().count(), 3, 'Z');
+  put(static_cast<int>(date.year()), 4, '-');
+  put(static_cast<unsigned>(date.month()), 2, '-');
+  put(static_cast<unsigned>(date.day()), 2, 'T');
+  put(time.hours().count(), 2, ':');
+  put(time.minutes().count(), 2, ':');
+  put(time.seconds().count(), 2, '.');
+  put(time.subseconds().count(), 3, 'Z');
+  out.append(digits.text());
 }
 
 void append_text_value(std::string_view value, std::string& out) {
