@@ -42,7 +42,7 @@ class ServerCodec {
   // would begin the next (pipelined) request. After an error only encode_* may be called, and the
   // connection must be closed. Errors: bad_request, ambiguous_framing, headers_too_large.
   virtual base::Result<Event> next(std::string_view& input) = 0;
-  // From the head event to the next one; may be edited.
+  // From the head event to the next call behind the end event; may be edited.
   virtual RequestHead& head() = 0;
   // Filtered; complete at the end event.
   virtual Fields& trailers() = 0;
@@ -91,7 +91,7 @@ class ClientCodec {
   virtual void skip_plain(std::uint64_t bytes) = 0;
   // The upstream closed before `end`: gives `end` if that ends the body, else upstream_closed.
   virtual base::Result<Event> end_of_input() = 0;
-  // From an interim or head event to the next one; may be edited.
+  // From an interim or head event to the next call behind that or the end event; may be edited.
   virtual ResponseHead& head() = 0;
   virtual Fields& trailers() = 0;
 

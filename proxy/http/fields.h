@@ -71,7 +71,7 @@ class Fields {
   bool may_have(const NameSet<size>& names) const {
     return marks_.has_any_of(names.marks());
   }
-  // The same for names that begin with this text.
+  // The same for names that begin with this text, which begins with a letter.
   bool may_have_prefix(std::string_view prefix) const { return marks_.may_begin(prefix); }
   std::size_t count(std::string_view name) const;
   // True if a comma-separated list field of that name has the token, without case.

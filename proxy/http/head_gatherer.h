@@ -34,8 +34,8 @@ class HeadGatherer {
 
   // True if nothing of an incomplete section is held.
   bool is_empty() const { return buffer_.empty() || complete_; }
-  // True if nothing at all has come since the last section.
-  bool is_at_begin() const { return buffer_.empty() && !skipped_; }
+  // True if nothing of the next section has come, not even an empty line before it.
+  bool is_at_begin() const { return complete_ || (buffer_.empty() && !skipped_); }
   void clear();
   void release_memory();
 

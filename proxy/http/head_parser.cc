@@ -74,8 +74,8 @@ bool is_space(char c) { return c == ' ' || c == '\t'; }
 // Whose lines are read: a server may be forgiven what a client may not (RFC 9112, 5.1 and 5.2).
 enum class Strictness { request, response };
 
-// Gives the lines of a section one by one. No LF stands alone in it; a CR may, within a line, and
-// is refused by the tables.
+// Gives the lines of a section one by one. A CR may stand alone within a line, and is refused by
+// the tables.
 class Lines {
  public:
   explicit Lines(std::string_view bytes) : rest_(bytes) {}
@@ -340,7 +340,6 @@ Result<void> frame_response(std::string_view request_method, ResponseHead& head)
 template <class Head, class ParseStart>
 std::string_view take_plain_lines(std::string_view input, const HeadLimits& limits, Head& out,
                                   ParseStart parse_start) {
-  if (input.empty()) return {};
   out.clear();
   const std::string_view allowed = input.substr(0, limits.bytes);
   Lines lines(allowed);
@@ -350,6 +349,20 @@ std::string_view take_plain_lines(std::string_view input, const HeadLimits& limi
     if (out.fields.all().size() > limits.count) return {};
   }
   return lines.take_end() ? allowed.substr(0, allowed.size() - lines.left()) : std::string_view();
+}
+
+// finish: makes the other texts of `out` views into the bytes that it is given, which are kept.
+template <class Head, class ParseStart, class Finish>
+bool take_head(std::string_view& input, const HeadLimits& limits, Head& out, ParseStart parse_start,
+               Finish finish) {
+  if (input.empty()) return false;
+  const std::string_view bytes = take_plain_lines(input, limits, out, parse_start);
+  if (bytes.empty() || !finish(out.fields.adopt(bytes))) {
+    out.clear();  // its views may point into the input
+    return false;
+  }
+  input.remove_prefix(bytes.size());
+  return true;
 }
 
 tl::unexpected<base::Error> as_upstream_error(base::Error error) {
@@ -402,25 +415,19 @@ Result<void> parse_response_head(std::string_view bytes, const HeadLimits& limit
 }
 
 bool take_request_head(std::string_view& input, const HeadLimits& limits, RequestHead& out) {
-  const std::string_view bytes = take_plain_lines(input, limits, out, parse_request_line);
-  if (bytes.empty()) return false;
-  const std::string_view kept = out.fields.adopt(bytes);
-  out.method = kept.substr(0, out.method.size());
-  out.target = kept.substr(out.method.size() + 1, out.target.size());
-  if (!check_request(out)) return false;
-  input.remove_prefix(bytes.size());
-  return true;
+  return take_head(input, limits, out, parse_request_line, [&](std::string_view kept) {
+    out.method = kept.substr(0, out.method.size());
+    out.target = kept.substr(out.method.size() + 1, out.target.size());
+    return check_request(out).has_value();
+  });
 }
 
 bool take_response_head(std::string_view& input, const HeadLimits& limits,
                         std::string_view request_method, ResponseHead& out) {
-  const std::string_view bytes = take_plain_lines(input, limits, out, parse_status_line);
-  if (bytes.empty()) return false;
-  const std::string_view kept = out.fields.adopt(bytes);
-  if (!out.reason.empty()) out.reason = kept.substr(reason_place, out.reason.size());
-  if (!frame_response(request_method, out)) return false;
-  input.remove_prefix(bytes.size());
-  return true;
+  return take_head(input, limits, out, parse_status_line, [&](std::string_view kept) {
+    if (!out.reason.empty()) out.reason = kept.substr(reason_place, out.reason.size());
+    return frame_response(request_method, out).has_value();
+  });
 }
 
 Result<void> parse_trailers(std::string_view bytes, const HeadLimits& limits, Fields& out) {

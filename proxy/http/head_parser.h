@@ -26,7 +26,8 @@ base::Result<void> parse_response_head(std::string_view bytes, const HeadLimits&
 
 // The same for a head that stands whole at the front of the input and is as nearly all are: takes
 // it from there without a search for its end. False for any other, which these leave to a gatherer
-// and the functions above, with `input` as it was and `out` unspecified.
+// and the functions above, with `input` as it was and `out` empty, or as it was if there is no
+// input.
 bool take_request_head(std::string_view& input, const HeadLimits& limits, RequestHead& out);
 bool take_response_head(std::string_view& input, const HeadLimits& limits,
                         std::string_view request_method, ResponseHead& out);

@@ -30,9 +30,9 @@ inline constexpr auto folded_names = [] {
 }();
 
 // One of 64 marks of a name, the same for all spellings that same_name() takes for one: most names
-// that are asked for are not there, and marks say so at once. With these factors no usual field has
-// the mark of one that the proxy looks for.
-// Inlined, so that the mark of a name in the source is a number in the program.
+// that are asked for are not there, and marks say so at once. With these factors hardly a usual
+// field has the mark of one that the proxy looks for. Inlined, so that the mark of a name in the
+// source is a number in the program.
 [[gnu::always_inline]] constexpr std::uint8_t mark_of(std::string_view name) {
   if (name.empty()) return 0;
   const unsigned first = folded_names[static_cast<unsigned char>(name.front())];
@@ -49,7 +49,7 @@ class NameMarks {
   }
   constexpr bool has(std::uint8_t mark) const { return (marks_ >> mark & 1) != 0; }
   constexpr bool has_any_of(NameMarks others) const { return (marks_ & others.marks_) != 0; }
-  // False if no name begins with this text, which has a character or more.
+  // False if no name begins with this text, which begins with a letter.
   constexpr bool may_begin(std::string_view prefix) const {
     return (initials_ & initial_of(prefix)) != 0;
   }

@@ -65,6 +65,25 @@ TEST_CASE("an idle connection is closed after pool.idle_timeout") {
   CHECK(bench.gauge("vsaproxy_connections", {"upstream", "idle"}) == 0);
 }
 
+TEST_CASE("the time of an idle connection begins with its last use, and each one gets its own") {
+  RelayBench bench(open_file("pool: {idle_timeout: 40s}"));
+  warm_up(bench);
+  for (std::size_t i = 0; i < 3; ++i) {
+    INFO(i);
+    // The first was used before, the others are new.
+    bench.advance(milliseconds(10'000));
+    const PeerPtr client = bench.connect();
+    client->send(request("GET /"));
+    bench.settle();
+    REQUIRE(bench.upstreams() == i + 1);
+    serve(bench, i);
+    bench.advance(milliseconds(39'999));
+    CHECK_FALSE(bench.upstream(i).is_closed());
+    bench.advance(milliseconds(1));
+    CHECK(bench.upstream(i).is_closed());
+  }
+}
+
 TEST_CASE("an idle connection that ends, breaks or speaks is closed, and no client sees it") {
   for (const std::string_view what : {"end", "reset", "bytes"}) {
     INFO(what);

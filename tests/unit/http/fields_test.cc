@@ -85,6 +85,8 @@ TEST_CASE("a token is found in any line of a list field") {
   CHECK(fields.list_has("Connection", "upgrade"));
   CHECK_FALSE(fields.list_has("Connection", "up"));
   CHECK_FALSE(fields.list_has("Connection", ""));
+  fields.add("Other", "token");
+  CHECK_FALSE(fields.list_has("Connection", "token"));
 }
 
 TEST_CASE("views stay valid while fields are added and when the object moves") {

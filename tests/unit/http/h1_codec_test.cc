@@ -94,6 +94,29 @@ TEST_CASE("one empty line may stand before each request, however it arrives") {
   }
 }
 
+TEST_CASE(
+    "an empty line that came alone belongs to the request behind it, and no more to the next") {
+  H1ServerCodec codec(HeadLimits{});
+  const std::string one(get);
+  for (const std::string& input : {std::string("\r\n"), one, "\r\n" + one, std::string("\r\n"),
+                                   one.substr(0, 9), one.substr(9), one}) {
+    CAPTURE(input);
+    CHECK_FALSE(run(codec, input, input.size(), Until::end_of_input).error);
+  }
+  run(codec, "\r\n", 2, Until::end_of_input);
+  CHECK(run(codec, "\r\n", 2, Until::end_of_input).error == ErrorKind::bad_request);
+}
+
+TEST_CASE("a whole answer behind the beginning of another one is part of that") {
+  H1ClientCodec codec(HeadLimits{});
+  codec.start("GET");
+  run(codec, "HTTP/1.1 200 OK\r\nX: a", 22, Until::end_of_input);
+  const std::string_view rest = "HTTP/1.1 204 No\r\nY: b\r\n\r\n";
+  run(codec, rest, rest.size(), Until::end_of_input);
+  CHECK(codec.head().status == 200);
+  CHECK(codec.head().fields.find("x")->value == "aHTTP/1.1 204 No");
+}
+
 TEST_CASE("a codec is idle only between requests") {
   H1ServerCodec codec(HeadLimits{});
   CHECK(codec.is_idle());

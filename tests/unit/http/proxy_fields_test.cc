@@ -1,9 +1,12 @@
 #include "proxy/http/proxy_fields.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "proxy/base/text.h"
 
 namespace vsaproxy::http {
 
@@ -21,6 +24,18 @@ std::string names_of(const Fields& fields) {
   std::string names;
   for (const Field& field : fields.all()) names.append(field.name).append(" ");
   return names;
+}
+
+std::vector<std::string> spellings_of(const std::string& name) {
+  std::string upper = name, lower = base::lower(name);
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  std::vector<std::string> spellings = {name, upper, lower};
+  for (std::string spelling : {name, upper, lower}) {
+    std::replace(spelling.begin(), spelling.end(), '-', '_');
+    spellings.push_back(spelling);
+  }
+  return spellings;
 }
 
 std::string location_of(std::string_view location, std::string_view prefix) {
@@ -75,6 +90,23 @@ TEST_CASE("a request loses what is not for the upstream") {
   CHECK(head.body == BodyFraming{Framing::length, 5});
 }
 
+// Alone: questions about a head are answered by what else is in it, too.
+TEST_CASE("each field that is not for the upstream goes in any spelling, if it comes alone") {
+  for (const std::string name :
+       {"Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+        "HTTP2-Settings", "Proxy-Authorization", "Proxy-Connection", "Content-Length", "Expect",
+        "Forwarded", "X-Forwarded-For", "X-Forwarded-Uri", "Authorization", "Cookie", "Cookie2",
+        "X_Name"}) {
+    for (const std::string& spelling : spellings_of(name)) {
+      CAPTURE(spelling);
+      RequestHead head;
+      head.fields = fields_of({{"Host", "localhost"}, {spelling, "x"}, {"Accept", "*/*"}});
+      prepare_request_fields(head, {.host = "vsa.example.com"});
+      CHECK(names_of(head.fields) == "Host Accept Via ");
+    }
+  }
+}
+
 TEST_CASE("Authorization and cookies pass where the policy says so") {
   RequestHead head;
   head.fields = fields_of({{"Authorization", "Basic eA=="}, {"Cookie", "a=b"}, {"Via", "1.1 x"}});
@@ -112,6 +144,23 @@ TEST_CASE("an answer loses what could reveal a credential or be taken for ours")
                            {"Content-Type", "text/plain"}});
   prepare_response_fields(head, {});
   CHECK(names_of(head.fields) == "Content-Type Via ");
+}
+
+TEST_CASE("each field that is not for the client goes in any spelling, if it comes alone") {
+  for (const std::string name :
+       {"Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+        "Proxy-Authenticate", "Proxy-Status", "Content-Length", "Authorization",
+        "Authentication-Info", "X-Proxy-Error", "WWW-Authenticate", "Set-Cookie", "Set-Cookie2",
+        "Access-Control-Allow-Origin"}) {
+    for (const std::string& spelling : spellings_of(name)) {
+      CAPTURE(spelling);
+      ResponseHead head;
+      head.body = {Framing::length, 5};
+      head.fields = fields_of({{"Server", "x"}, {spelling, "x"}, {"Accept-Ranges", "none"}});
+      prepare_response_fields(head, {});
+      CHECK(names_of(head.fields) == "Server Accept-Ranges Via ");
+    }
+  }
 }
 
 TEST_CASE("cookies, CORS and challenges pass where the policy says so") {
