@@ -93,7 +93,7 @@ class Lines {
     return line;
   }
   // Takes a field's line from the front and is true, if it is one of the usual kind: nothing about
-  // it is wrong or needs a second look. One folded line is none, so the next line must have begun.
+  // it is wrong or needs a second look. A folded one does, as the first byte behind it tells.
   bool take_plain_field(Fields& out) {
     const char* const text = rest_.data();
     const std::size_t size = rest_.size();

@@ -31,12 +31,6 @@ constexpr NameSet<7> hop_by_hop_names({"Connection", "Keep-Alive", "TE", "Traile
 
 constexpr NameSet<2> location_names({"Location", "Content-Location"});
 
-bool has_underscore(const Fields& fields) {
-  return std::any_of(fields.all().begin(), fields.all().end(), [](const Field& field) {
-    return field.name.find('_') != std::string_view::npos;
-  });
-}
-
 bool is_hop_by_hop(const Field& field) {
   return hop_by_hop_names.has(field.name, field.mark) || has_prefix(field.name, "Proxy-");
 }
@@ -167,20 +161,20 @@ void strip_hop_by_hop(Fields& fields) {
 
 void prepare_request_fields(RequestHead& head, const RequestFieldPolicy& policy) {
   static constexpr NameSet<3> replaced({"Content-Length", "Expect", "Forwarded"});
-  static constexpr NameSet<3> secret({"Authorization", "Cookie", "Cookie2"});
+  static constexpr NameSet<3> ruled({"Authorization", "Cookie", "Cookie2"});
+  const auto is_ruled_out = [&](std::string_view name) {
+    if (same_name(name, "Authorization")) return policy.authorization == Treatment::strip;
+    return policy.cookies == Treatment::strip &&
+           (same_name(name, "Cookie") || same_name(name, "Cookie2"));
+  };
   Fields& fields = head.fields;
   strip_hop_by_hop(fields);
-  if (fields.may_have(replaced) || fields.may_have(secret) || has_prefix(fields, "X-Forwarded-") ||
-      has_underscore(fields)) {
-    fields.remove_if([&](const Field& field) {
-      const std::string_view name = field.name;
-      return name.find('_') != std::string_view::npos || replaced.has(name) ||
-             has_prefix(name, "X-Forwarded-") ||
-             (policy.authorization == Treatment::strip && same_name(name, "Authorization")) ||
-             (policy.cookies == Treatment::strip &&
-              (same_name(name, "Cookie") || same_name(name, "Cookie2")));
-    });
-  }
+  const bool has_forwarded = has_prefix(fields, "X-Forwarded-");
+  fields.remove_if([&](const Field& field) {
+    return field.name.find('_') != std::string_view::npos || replaced.has(field.name, field.mark) ||
+           (ruled.may_have(field.mark) && is_ruled_out(field.name)) ||
+           (has_forwarded && has_prefix(field.name, "X-Forwarded-"));
+  });
   fields.set("Host", policy.host);
   add_via(fields, head.version);
 }
