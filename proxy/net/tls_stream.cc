@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "proxy/net/socket_bio.h"
 #include "proxy/net/socket_stream.h"
 #include "proxy/net/tls_context.h"
 
@@ -51,7 +52,8 @@ TlsStream::TlsStream(LibeventLoop& loop, FileDescriptor socket, Urgency urgency,
     : SocketStream(loop, std::move(socket), urgency),
       ssl_(std::move(ssl)),
       on_established_(std::move(on_established)) {
-  SSL_set_fd(ssl_.get(), socket_.get());
+  BIO* bio = socket_bio(socket_.get()).release();
+  SSL_set_bio(ssl_.get(), bio, bio);
   // A client speaks first; a server waits for the read event.
   if (SSL_is_server(ssl_.get()) == 0) want_write_event();
 }
