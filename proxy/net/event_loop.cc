@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "proxy/net/outbox.h"
 #include "proxy/net/read_turns.h"
 
 namespace vsaproxy::net {
@@ -56,6 +57,7 @@ constexpr ReadTurns::Limits beginning{.in_turn = 16, .in_loop = 64};
 LibeventLoop::LibeventLoop()
     : base_(make_base()),
       read_turns_(std::make_unique<ReadTurns>(base_.get(), beginning)),
+      outbox_(std::make_unique<Outbox>()),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!base_ || !wake_fd_) std::abort();  // no memory or no descriptors at start
   wake_event_.reset(event_new(
@@ -107,11 +109,13 @@ void LibeventLoop::run_posted() {
 void LibeventLoop::run() {
   while (!stopping_) {
     event_base_loop(base_.get(), EVLOOP_ONCE);
+    outbox_->send_all();
     now_is_known_ = false;
     empty_grave();
   }
   stopping_ = false;
   run_posted();
+  outbox_->send_all();
   empty_grave();
 }
 

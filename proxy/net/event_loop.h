@@ -16,6 +16,7 @@ namespace vsaproxy::net {
 using base::Duration;
 using base::Time;
 
+class Outbox;
 class ReadTurns;
 
 // Destroying it cancels. Its own thread only.
@@ -72,6 +73,7 @@ class LibeventLoop final : public EventLoop {
   EventHandle watch_signal(int number, std::function<void()> on_signal);
   event_base* base() { return base_.get(); }
   ReadTurns& read_turns() { return *read_turns_; }
+  Outbox& outbox() { return *outbox_; }
 
  private:
   void bury(Buried object) override;
@@ -81,6 +83,7 @@ class LibeventLoop final : public EventLoop {
 
   EventBaseHandle base_;
   std::unique_ptr<ReadTurns> read_turns_;
+  std::unique_ptr<Outbox> outbox_;
   FileDescriptor wake_fd_;
   EventHandle wake_event_;
   std::mutex mutex_;

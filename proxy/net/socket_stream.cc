@@ -22,6 +22,10 @@ constexpr std::size_t most_copied = 1024;
 // An emptied buffer above this is given back: an idle connection owns none.
 constexpr std::size_t kept_capacity = 0;
 
+base::Error closed_by_peer() {
+  return {base::ErrorKind::upstream_closed, "the peer closed while we were sending"};
+}
+
 }  // namespace
 
 base::Error unwatched_socket() {
@@ -34,7 +38,10 @@ SocketStream::SocketStream(LibeventLoop& loop, FileDescriptor socket, Urgency ur
   watch();
 }
 
-SocketStream::~SocketStream() { unwatch(); }
+SocketStream::~SocketStream() {
+  SocketStream::push();
+  unwatch();
+}
 
 ReadResult SocketStream::read(std::span<char> into) {
   if (!is_watched()) return {IoStatus::failed, 0};
@@ -47,10 +54,26 @@ ReadResult SocketStream::read(std::span<char> into) {
 
 bool SocketStream::write(std::span<const std::string_view> parts) {
   if (broken_) return false;
+  const bool may_wait = !ends_soon_ && !finishing_ && unsent() == 0;
+  if (may_wait && loop_.outbox().take(*this, place_, parts)) return true;
+  push();
+  if (broken_) return false;
   const std::size_t taken = unsent() == 0 ? send_now(parts) : 0;
   if (broken_) return false;
   keep(parts, taken);
   return true;
+}
+
+void SocketStream::push() {
+  if (place_.is_taken()) send_held(loop_.outbox().give_back(place_));
+}
+
+void SocketStream::send_held(std::string_view bytes) {
+  if (broken_) return;  // which was told
+  const std::size_t taken = unsent() == 0 ? send_now({&bytes, 1}) : 0;
+  if (!broken_) return keep({&bytes, 1}, taken);
+  has_lost_held_ = true;
+  call_later();
 }
 
 void SocketStream::keep(std::span<const std::string_view> parts, std::size_t taken) {
@@ -88,7 +111,7 @@ std::size_t SocketStream::send_now(std::span<const std::string_view> parts) {
   }
   if (count == 0) return 0;
   if (count == 1) {
-    return note_sent(send(socket_.get(), vectors[0].iov_base, vectors[0].iov_len, send_flags_));
+    return note_sent(send(socket_.get(), vectors[0].iov_base, vectors[0].iov_len, send_flags()));
   }
   if (size <= most_copied) {
     std::array<char, most_copied> copy;
@@ -96,13 +119,16 @@ std::size_t SocketStream::send_now(std::span<const std::string_view> parts) {
     for (const iovec& part : std::span(vectors).first(count)) {
       end = std::copy_n(static_cast<const char*>(part.iov_base), part.iov_len, end);
     }
-    return note_sent(send(socket_.get(), copy.data(), size, send_flags_));
+    return note_sent(send(socket_.get(), copy.data(), size, send_flags()));
   }
   msghdr message{};
   message.msg_iov = vectors.data();
   message.msg_iovlen = count;
-  return note_sent(sendmsg(socket_.get(), &message, send_flags_));
+  return note_sent(sendmsg(socket_.get(), &message, send_flags()));
 }
+
+// What MSG_MORE holds back shutdown() sends.
+int SocketStream::send_flags() const { return ends_soon_ ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL; }
 
 // What a sending call returned, as the bytes that were taken.
 std::size_t SocketStream::note_sent(ssize_t n) {
@@ -115,7 +141,7 @@ void SocketStream::flush() {
   const std::string_view rest = std::string_view(unsent_).substr(sent_);
   sent_ += send_now({&rest, 1});
   if (broken_) {
-    lose_unsent({base::ErrorKind::upstream_closed, "the peer closed while we were sending"});
+    lose_unsent(closed_by_peer());
     return;
   }
   if (unsent() > 0) {
@@ -138,6 +164,7 @@ void SocketStream::lose_unsent(const base::Error& error) {
 void SocketStream::on_read_event() {
   if (handler_ == nullptr) return;
   if (is_unwatched_for_writing_ && unsent() > 0) return lose_unsent(unwatched_socket());
+  if (std::exchange(has_lost_held_, false)) return lose_unsent(closed_by_peer());
   handler_->on_readable();
 }
 
@@ -156,6 +183,7 @@ void SocketStream::set_reading(bool on) {
 }
 
 void SocketStream::finish_writing() {
+  push();
   finishing_ = true;
   if (unsent() == 0) end_sending();
 }

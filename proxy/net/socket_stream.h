@@ -2,8 +2,6 @@
 // Stream over a connected, non-blocking socket, plain or with TLS. Sockets and SSL are driven
 // directly: watched while reading is on, a write event only while bytes are unsent.
 
-#include <sys/socket.h>
-
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,6 +9,7 @@
 
 #include "proxy/net/event_loop.h"
 #include "proxy/net/handles.h"
+#include "proxy/net/outbox.h"
 #include "proxy/net/read_turns.h"
 #include "proxy/net/stream.h"
 
@@ -29,7 +28,8 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   void set_handler(StreamHandler* handler) override { handler_ = handler; }
   ReadResult read(std::span<char> into) override;
   bool write(std::span<const std::string_view> parts) override;
-  void announce_end() override { send_flags_ |= MSG_MORE; }
+  void push() override;
+  void announce_end() override { ends_soon_ = true; }
   std::size_t unsent() const override { return unsent_.size() - sent_; }
   std::size_t undelivered() const override;
   void set_reading(bool on) override;
@@ -37,6 +37,8 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   void reset_on_close() override;
   int plain_socket() const override { return is_watched() ? socket_.get() : -1; }
   std::optional<base::Error> failure() const override;
+  // What write() put off: Outbox calls it, from outside of all calls of this stream's handler.
+  void send_held(std::string_view bytes);
 
  protected:
   // Sends what it can of the parts now. Sets broken_ on failure. Returns the bytes taken.
@@ -44,6 +46,7 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   virtual void end_sending();
   void on_read_event() override;
   virtual void on_write_event();
+  int send_flags() const;
   std::size_t note_sent(ssize_t n);
   void want_write_event();
   void flush();
@@ -55,12 +58,14 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   std::unique_ptr<Event> write_event_;  // made when first needed
   StreamHandler* handler_ = nullptr;
   std::string unsent_;
-  std::size_t sent_ = 0;           // of unsent_
-  int send_flags_ = MSG_NOSIGNAL;  // with MSG_MORE, shutdown() sends what is held back
+  std::size_t sent_ = 0;  // of unsent_
   bool reading_ = true;
   bool broken_ = false;
   bool is_unwatched_for_writing_ = false;
+  bool has_lost_held_ = false;
+  bool ends_soon_ = false;  // finish_writing() comes behind the next write
   bool finishing_ = false;
+  Outbox::Place place_;
 };
 
 class TlsStream final : public SocketStream {

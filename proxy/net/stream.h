@@ -39,14 +39,17 @@ class Stream {
   virtual void set_handler(StreamHandler* handler) = 0;
   // Fills part of the span. `end` means the peer ended in order, `failed` that it did not.
   virtual ReadResult read(std::span<char> into) = 0;
-  // Sends the parts in order, as far as the peer takes them, and keeps a copy of the rest: the
-  // caller watches unsent() and stops producing. False if the stream is broken for sending; bytes
-  // that the peer sent before may still be read.
+  // Sends the parts in order, at the end of the loop's turn at the latest, as far as the peer takes
+  // them, and keeps a copy of the rest: the caller watches unsent() and stops producing. False if
+  // the stream is broken for sending; bytes that the peer sent before may still be read.
   virtual bool write(std::span<const std::string_view> parts) = 0;
+  // Sends what write() put off until the end of the turn: unsent() and undelivered() know of it
+  // from then on.
+  virtual void push() {}
   // One more write() comes, and finish_writing() directly behind it: the end may go with the last
   // bytes, in one segment.
   virtual void announce_end() {}
-  // Bytes kept by write().
+  // Bytes that the peer has not taken.
   virtual std::size_t unsent() const = 0;
   // Bytes that the peer's system has not confirmed, unsent() and, in TLS, its framing included: a
   // reset takes them away. 0 of a connection that is broken. System calls.

@@ -59,6 +59,7 @@ TlsStream::TlsStream(LibeventLoop& loop, FileDescriptor socket, Urgency urgency,
 }
 
 TlsStream::~TlsStream() {
+  SocketStream::push();
   // The peer's side of the closure is not waited for (RFC 8446, 6.1).
   clear_errors();
   if (established_ && !broken_ && !is_cut_) SSL_shutdown(ssl_.get());
@@ -161,6 +162,7 @@ std::size_t TlsStream::send_now(std::span<const std::string_view> parts) {
   std::size_t gathered = 0;
   for (std::string_view part : parts) {
     if (part.empty()) continue;  // its pointer may be null
+    if (parts.size() == 1 && part.size() <= record_size) return send_record(part);
     if (gathered + part.size() <= record_size) {
       std::memcpy(record.data() + gathered, part.data(), part.size());
       gathered += part.size();

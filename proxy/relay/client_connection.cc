@@ -270,6 +270,7 @@ void ClientConnection::on_exchange_cut() {
 // what the client has not got yet, and that may be former answers, to requests that it sent at
 // once.
 void ClientConnection::await_delivery() {
+  stream_->push();
   const std::size_t left = stream_->undelivered();
   const auto now = context_.loop().now();
   if (left < last_unsent_) {
@@ -324,6 +325,7 @@ void ClientConnection::announce_last_write() {
 
 std::optional<net::ReadResult> ClientConnection::splice(net::Stream& from, std::size_t most) {
   net::Splicer& splicer = context_.splicer();
+  stream_->push();
   if (is_broken_ || stream_->unsent() > 0 || !splicer.can_move(from, *stream_)) {
     return std::nullopt;
   }
@@ -419,6 +421,7 @@ void ClientConnection::done() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   deadline_.clear();
+  stream_->push();
   // What can't be sent any more was part of an answer: it must not look whole.
   if (stream_->unsent() > 0) stream_->reset_on_close();
   stream_->set_reading(false);

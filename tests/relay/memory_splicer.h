@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "proxy/net/splicer.h"
+#include "tests/relay/memory_stream.h"
 
 namespace vsaproxy::relay {
 
@@ -20,8 +21,9 @@ class MemorySplicer final : public net::Splicer {
     const net::ReadResult result = from.read(bytes);
     if (result.status != net::IoStatus::ok) return {result};
     moved_ += result.bytes;
-    const std::string_view part = std::string_view(bytes).substr(0, result.bytes);
-    return {result, to.write({&part, 1})};
+    // Past what waits in the stream for the end of the turn, as a pipe to its socket does it.
+    return {result, dynamic_cast<MemoryStream&>(to).write_through(
+                        std::string_view(bytes).substr(0, result.bytes))};
   }
 
   // Of all streams together.

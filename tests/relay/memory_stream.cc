@@ -4,7 +4,14 @@
 #include <cstring>
 #include <utility>
 
+#include "tests/support/ensure.h"
+
 namespace vsaproxy::relay {
+namespace {
+
+constexpr std::size_t longest_held = 2048;
+
+}  // namespace
 
 void MemoryPeer::send(std::string_view bytes) {
   to_proxy_.append(bytes);
@@ -40,6 +47,7 @@ MemoryStream::MemoryStream(net::EventLoop& loop, PeerPtr peer)
 }
 
 MemoryStream::~MemoryStream() {
+  MemoryStream::push();
   peer_->stream_ = nullptr;
   peer_->is_closed_ = true;
 }
@@ -96,15 +104,60 @@ void MemoryStream::note_write() {
 }
 
 bool MemoryStream::write(std::span<const std::string_view> parts) {
+  const bool ends_soon = peer_->announcement_ == MemoryPeer::Announcement::made;
   note_write();
-  if (peer_->has_failed_) return false;
-  for (std::string_view part : parts) {
-    const std::size_t n = kept_.empty() ? std::min(part.size(), peer_->window_) : 0;
-    peer_->received_.append(part.substr(0, n));
-    if (peer_->window_ != MemoryPeer::unlimited) peer_->window_ -= n;
-    kept_.append(part.substr(n));
+  if (is_broken_) return false;
+  std::string bytes;
+  for (const std::string_view part : parts) bytes.append(part);
+  if (kept_.empty() && !ends_soon && !is_finishing_ && bytes.size() <= longest_held) {
+    put_off(bytes);
+    return true;
   }
-  return true;
+  push();
+  return write_through(bytes);
+}
+
+bool MemoryStream::write_through(std::string_view bytes) {
+  is_broken_ = is_broken_ || peer_->has_failed_;
+  if (!is_broken_) deliver(bytes);
+  return !is_broken_;
+}
+
+// As a socket does it with little: sent at the end of the turn, when what is buried goes.
+void MemoryStream::put_off(std::string_view bytes) {
+  held_.append(bytes);
+  if (std::exchange(is_put_off_, true)) return;
+  struct TurnEnd {
+    std::weak_ptr<MemoryStream*> stream;
+    ~TurnEnd() {
+      const auto alive = stream.lock();
+      if (!alive) return;
+      (*alive)->is_put_off_ = false;
+      (*alive)->push();
+    }
+  };
+  loop_.destroy_later(std::unique_ptr<TurnEnd>(new TurnEnd{self_}));
+}
+
+void MemoryStream::push() {
+  if (held_.empty()) return;
+  const std::string bytes = std::exchange(held_, {});
+  if (is_broken_) return;
+  if (!peer_->has_failed_) return deliver(bytes);
+  is_broken_ = true;
+  tell_of_loss();
+}
+
+std::size_t MemoryStream::undelivered() const {
+  ensure(held_.empty(), "undelivered() comes behind push()");
+  return kept_.size() + peer_->unconfirmed_;
+}
+
+void MemoryStream::deliver(std::string_view bytes) {
+  const std::size_t n = kept_.empty() ? std::min(bytes.size(), peer_->window_) : 0;
+  peer_->received_.append(bytes.substr(0, n));
+  if (peer_->window_ != MemoryPeer::unlimited) peer_->window_ -= n;
+  kept_.append(bytes.substr(n));
 }
 
 void MemoryStream::drain() {
@@ -126,6 +179,11 @@ void MemoryStream::drain() {
 void MemoryStream::break_down() {
   if (kept_.empty()) return;
   kept_.clear();
+  is_broken_ = true;
+  tell_of_loss();
+}
+
+void MemoryStream::tell_of_loss() {
   loop_.post([weak = std::weak_ptr<MemoryStream*>(self_)] {
     const auto alive = weak.lock();
     if (alive && (*alive)->handler_ != nullptr) {
@@ -141,6 +199,7 @@ void MemoryStream::set_reading(bool on) {
 }
 
 void MemoryStream::finish_writing() {
+  push();
   using Announcement = MemoryPeer::Announcement;
   if (peer_->announcement_ == Announcement::written) peer_->announcement_ = Announcement::kept;
   is_finishing_ = true;

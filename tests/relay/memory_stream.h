@@ -82,9 +82,12 @@ class MemoryStream final : public net::Stream {
   void set_handler(net::StreamHandler* handler) override;
   net::ReadResult read(std::span<char> into) override;
   bool write(std::span<const std::string_view> parts) override;
+  void push() override;
+  // Ahead of what write() put off. False if the stream is broken.
+  bool write_through(std::string_view bytes);
   void announce_end() override;
   std::size_t unsent() const override { return kept_.size(); }
-  std::size_t undelivered() const override { return kept_.size() + peer_->unconfirmed_; }
+  std::size_t undelivered() const override;
   void set_reading(bool on) override;
   void finish_writing() override;
   void reset_on_close() override { peer_->was_reset_ = true; }
@@ -98,6 +101,9 @@ class MemoryStream final : public net::Stream {
   void announce();
   void run_announced();
   void break_down();
+  void tell_of_loss();
+  void put_off(std::string_view bytes);
+  void deliver(std::string_view bytes);
   void note_write();
   void drain();
 
@@ -105,10 +111,13 @@ class MemoryStream final : public net::Stream {
   PeerPtr peer_;
   net::StreamHandler* handler_ = nullptr;
   std::string kept_;
+  std::string held_;
   std::vector<std::string> peer_dns_names_;
   bool is_reading_ = true;
   bool is_announced_ = false;
   bool is_finishing_ = false;
+  bool is_put_off_ = false;
+  bool is_broken_ = false;
   std::shared_ptr<MemoryStream*> self_;  // posted work holds it weakly
 };
 

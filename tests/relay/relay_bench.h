@@ -51,6 +51,7 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
   RelayBench& operator=(const RelayBench&) = delete;
 
   void settle() { loop_.settle(); }
+  void settle_in_one_turn() { loop_.settle_in_one_turn(); }
   void advance(base::Duration by) { loop_.advance(by); }
   // Nothing is under way and nothing will happen by itself.
   bool is_idle() const { return loop_.is_idle(); }
