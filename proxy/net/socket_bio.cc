@@ -48,7 +48,7 @@ long bio_control(BIO* bio, int command, long, void*) {
 
 BioMethodHandle make_method() {
   BioMethodHandle method(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket"));
-  if (!method) std::abort();  // no memory at the first connection
+  if (!method) std::abort();  // no memory
   BIO_meth_set_write(method.get(), bio_write);
   BIO_meth_set_read(method.get(), bio_read);
   BIO_meth_set_ctrl(method.get(), bio_control);
@@ -60,6 +60,7 @@ BioMethodHandle make_method() {
 BioHandle socket_bio(int socket) {
   static const BioMethodHandle method = make_method();
   BioHandle bio(BIO_new(method.get()));
+  if (!bio) std::abort();  // no memory
   BIO_set_data(bio.get(), reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
   BIO_set_init(bio.get(), 1);
   return bio;

@@ -144,20 +144,21 @@ void SocketStream::flush() {
     lose_unsent(closed_by_peer());
     return;
   }
-  if (unsent() > 0) {
+  if (kept() > 0) {
     want_write_event();
     return;
   }
   unsent_.clear();
   sent_ = 0;
   if (unsent_.capacity() > kept_capacity) std::string().swap(unsent_);
-  if (finishing_) end_sending();
+  if (finishing_ && !try_to_end()) return;
   handler_->on_drained();
 }
 
 void SocketStream::lose_unsent(const base::Error& error) {
   unsent_.clear();
   sent_ = 0;
+  owes_end_ = false;
   handler_->on_failed(error);
 }
 
@@ -185,10 +186,19 @@ void SocketStream::set_reading(bool on) {
 void SocketStream::finish_writing() {
   push();
   finishing_ = true;
-  if (unsent() == 0) end_sending();
+  if (unsent() == 0) try_to_end();
 }
 
-void SocketStream::end_sending() { shutdown(socket_.get(), SHUT_WR); }
+bool SocketStream::try_to_end() {
+  owes_end_ = !end_sending();
+  if (owes_end_) want_write_event();
+  return !owes_end_;
+}
+
+bool SocketStream::end_sending() {
+  shutdown(socket_.get(), SHUT_WR);
+  return true;
+}
 
 std::size_t SocketStream::undelivered() const {
   pollfd state{.fd = socket_.get(), .events = 0, .revents = 0};

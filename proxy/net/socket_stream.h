@@ -30,7 +30,7 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   bool write(std::span<const std::string_view> parts) override;
   void push() override;
   void announce_end() override { ends_soon_ = true; }
-  std::size_t unsent() const override { return unsent_.size() - sent_; }
+  std::size_t unsent() const override { return kept() + (owes_end_ ? 1 : 0); }
   std::size_t undelivered() const override;
   void set_reading(bool on) override;
   void finish_writing() override;
@@ -43,7 +43,8 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
  protected:
   // Sends what it can of the parts now. Sets broken_ on failure. Returns the bytes taken.
   virtual std::size_t send_now(std::span<const std::string_view> parts);
-  virtual void end_sending();
+  // False if the peer does not take what belongs to the end: to be called again, on a write event.
+  virtual bool end_sending();
   void on_read_event() override;
   virtual void on_write_event();
   int send_flags() const;
@@ -52,6 +53,8 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   void flush();
   void lose_unsent(const base::Error& error);
   void keep(std::span<const std::string_view> parts, std::size_t taken);
+  std::size_t kept() const { return unsent_.size() - sent_; }
+  bool try_to_end();
 
   LibeventLoop& loop_;
   FileDescriptor socket_;
@@ -65,6 +68,7 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   bool has_lost_held_ = false;
   bool ends_soon_ = false;  // finish_writing() comes behind the next write
   bool finishing_ = false;
+  bool owes_end_ = false;  // finishing, and end_sending() has to be called again
   Outbox::Place place_;
 };
 
@@ -88,7 +92,7 @@ class TlsStream final : public SocketStream {
  private:
   std::size_t send_now(std::span<const std::string_view> parts) override;
   std::size_t send_record(std::string_view bytes);
-  void end_sending() override;
+  bool end_sending() override;
   void on_read_event() override;
   void on_write_event() override;
   void handshake();

@@ -195,11 +195,15 @@ std::size_t TlsStream::send_record(std::string_view bytes) {
   return 0;
 }
 
-void TlsStream::end_sending() {
-  if (broken_) return;
+// Without its close_notify the end would look like a cut (RFC 8446, 6.1).
+bool TlsStream::end_sending() {
+  if (broken_) return true;
   clear_errors();
-  SSL_shutdown(ssl_.get());
+  const int result = SSL_shutdown(ssl_.get());
+  if (result < 0 && SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_WRITE) return false;
+  clear_errors();
   shutdown(socket_.get(), SHUT_WR);
+  return true;
 }
 
 void TlsStream::on_read_event() {

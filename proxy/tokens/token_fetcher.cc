@@ -68,7 +68,11 @@ class FetchExchange final : public LoginTransport::Exchange, private net::Stream
     OPENSSL_cleanse(buffer.data(), result.bytes);
   }
   void on_drained() override {}
-  void on_failed(const Error& error) override { finish(base::fail(as_login_error(error))); }
+  void on_failed(const Error& error) override {
+    // What it said before it stopped taking the request is still to be read, and then its end.
+    if (error.kind == ErrorKind::upstream_closed) return;
+    finish(base::fail(as_login_error(error)));
+  }
 
   void read_answer(std::string_view input) {
     while (callback_) {

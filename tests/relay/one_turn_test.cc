@@ -73,6 +73,23 @@ TEST_CASE("a request to a connection that ends in the same turn is sent once mor
   CHECK(read_message(client->take()).body == "second");
 }
 
+TEST_CASE(
+    "a connection that did not take the rest of a request, though it answered, is used no more") {
+  RelayBench bench(open_file());
+  const PeerPtr client = bench.connect();
+  client->send(request("POST /", "Content-Length: 71000", std::string(70'000, 'x')));
+  bench.settle();
+  client->send(std::string(1000, 'x'));
+  bench.upstream(0).send(answer("200 OK", "early"));
+  bench.upstream(0).fail_unnoticed();
+  bench.settle_in_one_turn();
+  CHECK(read_message(client->take()).body == "early");
+  client->send(request("POST /", "Content-Length: 5", "again"));
+  bench.settle();
+  REQUIRE(bench.upstreams() == 2);
+  CHECK_THAT(bench.upstream(1).received(), Catch::EndsWith("again"));
+}
+
 TEST_CASE("requests that come at once go out in one turn, each to its own connection") {
   RelayBench bench(open_file());
   const PeerPtr one = bench.connect("127.0.0.1:50001");
