@@ -30,7 +30,8 @@ class Outbox {
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  // Copies the parts, behind what is in here of the stream. May send what is in here of others.
+  // Copies the parts, behind what is in here of the stream. May send all that is in here
+  // before.
   // False, and takes nothing: they are too long, or not the stream's alone.
   bool take(SocketStream& stream, Place& place, std::span<const std::string_view> parts);
   // What is in here of the stream, which sends it itself. Lives until the next call.

@@ -37,7 +37,8 @@ class SocketStream : public Stream, protected ReadTurns::Reader {
   void reset_on_close() override;
   int plain_socket() const override { return is_watched() ? socket_.get() : -1; }
   std::optional<base::Error> failure() const override;
-  // What write() put off: Outbox calls it, from outside of all calls of this stream's handler.
+  // What write() put off. Outbox calls it, at a turn's end or while another stream writes: so it
+  // calls no handler, and a failure is told in a later turn.
   void send_held(std::string_view bytes);
 
  protected:

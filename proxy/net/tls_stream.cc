@@ -162,6 +162,7 @@ std::size_t TlsStream::send_now(std::span<const std::string_view> parts) {
   std::size_t gathered = 0;
   for (std::string_view part : parts) {
     if (part.empty()) continue;  // its pointer may be null
+    // Alone, as from the outbox: nothing to gather.
     if (parts.size() == 1 && part.size() <= record_size) return send_record(part);
     if (gathered + part.size() <= record_size) {
       std::memcpy(record.data() + gathered, part.data(), part.size());
