@@ -15,9 +15,6 @@ using base::Result;
 using base::Time;
 using ops::LogLevel;
 
-// How far the cached clocks of two threads may be apart.
-constexpr Duration clock_tolerance = std::chrono::seconds(1);
-
 std::string in_seconds(Duration time) {
   return fmt::format("{:.1f}s", static_cast<double>(time.count()) / 1000);
 }
@@ -117,7 +114,7 @@ void Session::follow_successor() {
   if (known != 0 && known == successor_->generation_) {
     successor_->refused(known);
   } else {
-    successor_->need();
+    successor_->need(known);
   }
 }
 
@@ -146,11 +143,10 @@ void Session::on_successor(const SessionUpdate& update) {
   tools_.publish(state_);
 }
 
-void Session::need() {
-  // The worker's clock may be a moment ahead of this turn's. A credential that is good for longer
-  // is on its way to whoever asks.
-  const auto& credential = state_.credential;
-  if (credential && !credential->is_expired(tools_.loop.now() + clock_tolerance)) return;
+void Session::need(std::uint64_t known) {
+  // A newer one is on its way to whoever asks. Of the one it knows the worker's word counts: its
+  // clock may be a moment ahead of this turn's.
+  if (has_usable_credential() && state_.credential->generation > known) return;
   begin_login(Urgency::nothing_to_lose);
 }
 

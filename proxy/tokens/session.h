@@ -57,7 +57,7 @@ class Session {
   void on_successor(const SessionUpdate& update);
   // Of which account, where.
   ops::LoginAccount account() const;
-  void need();
+  void need(std::uint64_t known);
   void used(std::uint64_t generation);
   void refused(std::uint64_t generation);
   void suspect(std::uint64_t generation);

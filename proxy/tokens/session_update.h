@@ -42,8 +42,9 @@ struct SessionUpdate {
 class SessionReports {
  public:
   virtual ~SessionReports() = default;
-  // There is no usable credential, and somebody waits for one.
-  virtual void need(SessionId session) = 0;
+  // Somebody waits for a credential, and the worker has none that is usable: that of `known` has
+  // expired. 0: it has none.
+  virtual void need(SessionId session, std::uint64_t known) = 0;
   // First use of a credential by this worker.
   virtual void used(SessionId session, std::uint64_t generation) = 0;
   // An answer refused the session, and the request can be replayed: log in.

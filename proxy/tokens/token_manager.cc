@@ -188,8 +188,8 @@ void TokenManager::in_session(SessionId id, std::function<void(Session&)> work) 
   });
 }
 
-void TokenManager::need(SessionId id) {
-  in_session(id, [](Session& session) { session.need(); });
+void TokenManager::need(SessionId id, std::uint64_t known) {
+  in_session(id, [known](Session& session) { session.need(known); });
 }
 void TokenManager::used(SessionId id, std::uint64_t generation) {
   in_session(id, [generation](Session& session) { session.used(generation); });

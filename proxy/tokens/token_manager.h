@@ -47,7 +47,7 @@ class TokenManager final : public SessionReports {
   // One line for each session that has never been ready, with the reason; empty: all are.
   std::vector<std::string> unready() const;
 
-  void need(SessionId session) override;
+  void need(SessionId session, std::uint64_t known) override;
   void used(SessionId session, std::uint64_t generation) override;
   void refused(SessionId session, std::uint64_t generation) override;
   void suspect(SessionId session, std::uint64_t generation) override;

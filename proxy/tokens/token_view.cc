@@ -62,7 +62,7 @@ Result<CredentialPtr> TokenView::get_until(const Need& need, Time deadline) {
   const bool is_blocked = known.state.block && loop_.now() < known.state.block->until;
   if (!is_blocked && !std::exchange(known.asked, true)) {
     if (need.newer_than == 0) {
-      reports_.need(need.session);
+      reports_.need(need.session, credential ? credential->generation : 0);
     } else {
       reports_.refused(need.session, need.newer_than);
     }

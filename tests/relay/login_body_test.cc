@@ -262,7 +262,7 @@ TEST_CASE("a login waits for our session and fails if there is none, as the API 
   waits.send(login("Content-Length: 3", "a"));
   CHECK(waits.bench.reports().empty());
   waits.send("bc");
-  CHECK(waits.bench.reports() == std::vector<std::string>{"need"});
+  CHECK(waits.bench.reports() == std::vector<std::string>{"need 0"});
   CHECK(waits.client->received().empty());
   waits.bench.log_in("one");
   CHECK(waits.take().body == "[]abc");

@@ -31,7 +31,7 @@ TEST_CASE("the first request waits for the login and asks for it once") {
     clients.back()->send(request("GET /"));
   }
   bench.settle();
-  CHECK(bench.reports() == Reports{"need"});
+  CHECK(bench.reports() == Reports{"need 0"});
   CHECK(bench.upstreams() == 0);
   bench.log_in("one");
   CHECK(bench.reports() == Reports{"used 1"});
@@ -458,7 +458,7 @@ TEST_CASE("an expired session is never sent, though waiting for a connection out
   bench.reports();
   bench.dialer().accept();
   bench.settle();
-  CHECK(bench.reports() == Reports{"need"});
+  CHECK(bench.reports() == Reports{"need 1"});
   CHECK(bench.upstream().received().empty());
   bench.dialer().set_mode(FakeDialer::Mode::accept);
   bench.log_in("new");

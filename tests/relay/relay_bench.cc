@@ -179,7 +179,9 @@ void RelayBench::on_client_done(ClientConnection& client) {
   clients_.erase(found);
 }
 
-void RelayBench::need(SessionId) { reports_.emplace_back("need"); }
+void RelayBench::need(SessionId, std::uint64_t known) {
+  reports_.push_back(fmt::format("need {}", known));
+}
 void RelayBench::used(SessionId, std::uint64_t generation) {
   reports_.push_back(fmt::format("used {}", generation));
 }

@@ -77,7 +77,7 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
   // A login failed, and none is tried for that long.
   void block_logins(ErrorKind kind, base::Duration wait);
   void set_hold(std::uint64_t number);
-  // What the worker told the manager since the last call: "need", "refused 1", "hold_reached 7".
+  // What the worker told the manager since the last call: "need 0", "refused 1", "hold_reached 7".
   std::vector<std::string> reports();
 
   std::uint64_t count(std::string_view family, const ops::LabelValues& labels) {
@@ -109,7 +109,7 @@ class RelayBench final : public Context, public ClientOwner, private tokens::Ses
 
   void on_client_done(ClientConnection& client) override;
 
-  void need(tokens::SessionId session) override;
+  void need(tokens::SessionId session, std::uint64_t known) override;
   void used(tokens::SessionId session, std::uint64_t generation) override;
   void refused(tokens::SessionId session, std::uint64_t generation) override;
   void suspect(tokens::SessionId session, std::uint64_t generation) override;

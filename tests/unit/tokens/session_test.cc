@@ -9,7 +9,7 @@ namespace vsaproxy::tokens {
 TEST_CASE("one login at a time, however many ask") {
   SessionBench bench;
   bench.start();
-  for (int i = 0; i < 100; ++i) bench.session().need();
+  for (int i = 0; i < 100; ++i) bench.session().need(0);
   bench.loop.settle();
   CHECK(bench.sent == 1);
   CHECK(bench.open.front().target == "/api/v1.0/auth");
@@ -22,7 +22,7 @@ TEST_CASE("one login at a time, however many ask") {
   CHECK(bench.state().hold == 0);
   CHECK(bench.session().is_ready());
   CHECK(bench.count("ok") == 1);
-  bench.session().need();
+  bench.session().need(0);
   for (int i = 0; i < 100; ++i) bench.session().refused(1);
   bench.loop.settle();
   CHECK(bench.sent == 2);
@@ -97,6 +97,22 @@ TEST_CASE("a used session is renewed early, at a time that jitter moves") {
   }
 }
 
+TEST_CASE("who asks before it has heard of the new session costs no further login") {
+  SessionBench bench("    max_age: 1s\n");
+  bench.start();
+  bench.succeed();
+  SECTION("however soon it ends") {
+    bench.session().need(0);
+    bench.loop.settle();
+    CHECK(bench.sent == 1);
+  }
+  SECTION("but who knows it, and has a clock that is ahead, does") {
+    bench.session().need(1);
+    bench.loop.settle();
+    CHECK(bench.sent == 2);
+  }
+}
+
 TEST_CASE("a session that nobody used is not renewed before somebody does") {
   SessionBench bench("    max_age: 100s\n    renew_before: 10s\n");
   bench.start();
@@ -111,7 +127,7 @@ TEST_CASE("a session that nobody used is not renewed before somebody does") {
   SECTION("too late: a login on demand") {
     bench.loop.advance(minutes(60));
     CHECK(bench.sent == 1);
-    bench.session().need();
+    bench.session().need(1);
     bench.loop.settle();
     CHECK(bench.sent == 2);
   }
@@ -208,7 +224,7 @@ TEST_CASE("no hold where a login ends nothing") {
     bench.start();
     bench.succeed();
     bench.loop.advance(seconds(100));
-    bench.session().need();
+    bench.session().need(1);
     bench.loop.settle();
     CHECK(bench.sent == 2);
   }
@@ -223,7 +239,7 @@ TEST_CASE("failed logins back off, each try logged, until one succeeds") {
     bench.fail_on_the_way();
     CHECK(bench.state().block->until - bench.loop.now() == seconds(wait));
     CHECK(bench.state().block->error.kind == ErrorKind::login_unavailable);
-    bench.session().need();
+    bench.session().need(0);
     bench.loop.advance(seconds(wait) - milliseconds(1));
     CHECK(bench.sent == tries);
     bench.loop.advance(milliseconds(1));
@@ -286,7 +302,7 @@ TEST_CASE("a rejected login is not tried again, whoever asks and whatever starts
   CHECK(bench.state().block->error.kind == ErrorKind::login_rejected);
   CHECK(bench.state().block->until - bench.loop.now() == minutes(60));
   for (int i = 0; i < 50; ++i) {
-    bench.session().need();
+    bench.session().need(0);
     bench.session().poll();
     bench.loop.advance(minutes(1));
   }
@@ -300,7 +316,7 @@ TEST_CASE("a rejected login is not tried again, whoever asks and whatever starts
   CHECK(bench.sent == 1);
   CHECK(bench.count("rejected") == 1);
   bench.loop.advance(minutes(11));
-  bench.session().need();
+  bench.session().need(0);
   bench.loop.settle();
   CHECK(bench.sent == 2);
 }

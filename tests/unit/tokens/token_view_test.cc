@@ -22,7 +22,7 @@ class Recorder final : public SessionReports {
  public:
   Reports take() { return std::exchange(reports_, {}); }
 
-  void need(SessionId) override { reports_.emplace_back("need"); }
+  void need(SessionId, std::uint64_t n) override { note("need", n); }
   void used(SessionId, std::uint64_t n) override { note("used", n); }
   void refused(SessionId, std::uint64_t n) override { note("refused", n); }
   void suspect(SessionId, std::uint64_t n) override { note("suspect", n); }
@@ -97,7 +97,7 @@ TEST_CASE("many who lack a session ask for it once, and all are served by one up
     CHECK(bench.get(replayable) == "0");
     waits.push_back(bench.view.wait_for(replayable, patience, waiter));
   }
-  CHECK(bench.reports.take() == Reports{"need"});
+  CHECK(bench.reports.take() == Reports{"need 0"});
   bench.view.update(id, bench.state_of(1));
   for (const Waiter& waiter : waiters) CHECK(waiter.generation() == 1);
   CHECK(bench.reports.take() == Reports{"used 1"});
@@ -122,7 +122,7 @@ TEST_CASE("an expired session is nobody's") {
   CHECK(bench.get(replayable) == "1");
   bench.loop.advance(milliseconds(1));
   CHECK(bench.get(replayable) == "0");
-  CHECK(bench.reports.take() == Reports{"used 1", "need"});
+  CHECK(bench.reports.take() == Reports{"used 1", "need 1"});
 }
 
 TEST_CASE("a wait ends after its patience, with when to come again") {
@@ -147,7 +147,7 @@ TEST_CASE("a wait that was in vain does not keep later ones from asking") {
   bench.reports.take();
   bench.loop.advance(seconds(60));
   CHECK(bench.get(replayable) == "0");
-  CHECK(bench.reports.take() == Reports{"need"});
+  CHECK(bench.reports.take() == Reports{"need 0"});
 }
 
 TEST_CASE("destroying a wait withdraws it, also while others are being served") {
@@ -208,7 +208,7 @@ TEST_CASE("a block over which time has passed is no block, and the login is aske
   bench.view.update(id, bench.block_of(ErrorKind::login_rejected, seconds(90)));
   bench.loop.advance(seconds(90));
   CHECK(bench.get(replayable) == "0");
-  CHECK(bench.reports.take() == Reports{"need"});
+  CHECK(bench.reports.take() == Reports{"need 0"});
 }
 
 TEST_CASE("a block beside a good session keeps nobody from using it") {
