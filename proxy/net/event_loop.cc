@@ -50,7 +50,7 @@ EventBaseHandle make_base() {
 }
 
 // Few at a time begin something, so that those before them get on.
-constexpr ReadTurns::Limits beginning{.in_turn = 16, .in_loop = 64};
+constexpr ReadTurns::Limits beginning{.in_turn = 32, .in_loop = 64};
 
 }  // namespace
 
