@@ -57,7 +57,9 @@ inline std::size_t end_of_value(std::string_view text, std::size_t begin) {
     const std::uint64_t hits = (((word - 0x20 * ones) & ~word) | ((del - ones) & ~del)) & highs;
     if (hits == 0) continue;
     // A borrow may mark bytes behind the first hit, never one before it.
-    if constexpr (std::endian::native == std::endian::little) i += std::countr_zero(hits) / 8u;
+    if constexpr (std::endian::native == std::endian::little) {
+      i += static_cast<std::size_t>(std::countr_zero(hits)) / 8;
+    }
     break;
   }
   while (i < text.size() && value_table[static_cast<unsigned char>(text[i])]) ++i;
